@@ -1,0 +1,149 @@
+"""The errors of the whole package: one root, few families, each with a stable code.
+
+An error carries its fields first; its text says what, where, why and what to do now. Texts are
+gettext message ids with named fields, so that an interface can say them in another language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from attrs import field, frozen
+
+
+class PrakerjaLedgerError(Exception):
+    """The root: every error that this package raises on purpose."""
+
+    code: ClassVar[str] = "ERROR"
+    template: ClassVar[str] = "{problem}"
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields: Mapping[str, Any] = fields
+        super().__init__(self.template.format(**fields))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (type(self), dict(self.fields))
+
+
+def _remake(kind: type[PrakerjaLedgerError], fields: dict[str, Any]) -> PrakerjaLedgerError:
+    """Pickle calls a class with positional arguments; ours take names only."""
+    return kind(**fields)
+
+
+class InvalidInput(PrakerjaLedgerError):
+    """What came in cannot be read as what it should be. Nothing was written."""
+
+    code = "INVALID_INPUT"
+
+
+class InvalidField(InvalidInput):
+    """One field of a fact breaks its rule."""
+
+    code = "INVALID_FIELD"
+    template = "field {field} is {found}; expected {expected}. Correct it and send the event again."
+
+
+class InvalidTimestamp(InvalidInput):
+    """A text is not an RFC 3339 timestamp that the format takes."""
+
+    code = "INVALID_TIMESTAMP"
+    template = (
+        "{found} is not an RFC 3339 timestamp with offset, such as 2020-05-19T10:00:00+07:00, "
+        "of the years 0001 to 9999 (also in WIB). Correct it and send the event again."
+    )
+
+
+class InvalidDate(InvalidInput):
+    """A text is not a calendar date."""
+
+    code = "INVALID_DATE"
+    template = "{found} is not a date. Write it as YYYY-MM-DD, such as 2020-07-02."
+
+
+class CalendarTooShort(PrakerjaLedgerError):
+    """A working day is asked for that the list of holidays does not reach.
+
+    The statement is withheld rather than guessed: a due date that ignores a holiday is wrong.
+    """
+
+    code = "CALENDAR_TOO_SHORT"
+    template = (
+        "the list of working-day holidays covers {first} to {last}, and {needed} lies outside. "
+        "Extend it: write a CSV file with the columns date,name that lists the holidays of the "
+        "missing years, and name it with --holidays FILE."
+    )
+
+
+class HolidaysWithGap(InvalidInput):
+    """A list of holidays skips a year."""
+
+    code = "HOLIDAYS_WITH_GAP"
+    template = (
+        "the holidays skip the year {missing}: a year without any listed holiday cannot be told "
+        "from one that is not listed. Add the holidays of every year in between."
+    )
+
+
+class UnknownScheme(InvalidInput):
+    """A scheme id that the programme does not know."""
+
+    code = "UNKNOWN_SCHEME"
+    template = "scheme {scheme} is not registered. Known schemes: {known}."
+
+
+class NotInView(InvalidInput):
+    """A participant has no statement on that day, as known at that moment."""
+
+    code = "NOT_IN_VIEW"
+    template = (
+        "participant {participant} is not in view: no enrolment dated by {as_of} is on record{known}. "
+        "Check the id, or ask for a later --as-of or --known-at."
+    )
+
+
+class Refused(PrakerjaLedgerError):
+    """The ledger will not record this event: the rules of its format or history forbid it."""
+
+    code = "REFUSED"
+    template = "{code}: {problem}"
+
+
+class Conflict(PrakerjaLedgerError):
+    """The identity is taken by another content. Nothing was written; nothing was changed."""
+
+    code = "CONFLICTING_DUPLICATE"
+    template = (
+        "{source} {id} is already recorded at position {position} with other content. An identity "
+        "is used once for ever: send the new fact under a new id, or correct the old one by an "
+        "event-voided."
+    )
+
+
+class UnreadableSource(InvalidInput):
+    """A history or a ledger cannot be opened or read."""
+
+    code = "UNREADABLE_SOURCE"
+    template = "cannot read {source}: {problem}"
+
+
+class LedgerFault(PrakerjaLedgerError):
+    """The store does not behave as the ledger needs it to."""
+
+    code = "LEDGER_FAULT"
+    template = "{source}: {problem}"
+
+
+@frozen(kw_only=True)
+class Refusal:
+    """Why an event cannot be recorded: a quarantine code of the contract and a sentence.
+
+    A value, not an exception: judging a history returns these, line by line.
+    """
+
+    code: str
+    template: str
+    fields: Mapping[str, Any] = field(factory=dict)
+
+    def __str__(self) -> str:
+        return self.template.format(**self.fields)

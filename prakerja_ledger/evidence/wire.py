@@ -1,0 +1,235 @@
+"""History format 1: between a line of bytes and an event (contract, section 1).
+
+Reading has one law and two speeds. The quick way decodes the envelope in C and hands `data` to the
+fact's constructor; whatever it does not accept at once goes the slow way, which takes the checks
+one by one in the contract's order and says which failed. Both end in the same constructors.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from attrs import frozen
+from msgspec import UNSET, Meta, UnsetType
+
+from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.errors import InvalidField, InvalidTimestamp, Refusal
+from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
+from prakerja_ledger.domain.facts import FACTS, Fact
+from prakerja_ledger.domain.schemes import Programme
+from prakerja_ledger.domain.time import LONGEST_TEXT, in_wib, instant
+from prakerja_ledger.evidence.json_line import LONGEST_LINE, NotJson, load_object
+
+NOT_JSON: Final = "NOT_JSON"
+NOT_CLOUDEVENT: Final = "NOT_CLOUDEVENT"
+UNKNOWN_TYPE: Final = "UNKNOWN_TYPE"
+INVALID_DATA: Final = "INVALID_DATA"
+
+KEPT_ATTRIBUTES: Final = (
+    "datacontenttype",
+    "dataschema",
+    "traceparent",
+    "tracestate",
+    "sequence",
+    "partitionkey",
+)
+"""Attributes that are kept and ignored, beside extensions of the form x…"""
+_EXTENSION = re.compile(r"x[a-z0-9]{0,19}", re.ASCII).fullmatch
+
+_Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The attributes of the contract's table. Kept attributes only as strings: see `read_event`."""
+
+    specversion: Literal["1.0"]
+    id: _Name
+    source: _Name
+    type: str
+    subject: _Name
+    time: str
+    data: dict[str, Any]
+    recordedtime: str | UnsetType = UNSET
+    datacontenttype: str | UnsetType = UNSET
+    dataschema: str | UnsetType = UNSET
+    traceparent: str | UnsetType = UNSET
+    tracestate: str | UnsetType = UNSET
+    sequence: str | UnsetType = UNSET
+    partitionkey: str | UnsetType = UNSET
+
+
+_TABLE: Final = frozenset(_Envelope.__struct_fields__) - set(KEPT_ATTRIBUTES)
+_REQUIRED: Final = tuple(
+    name for name in _Envelope.__struct_fields__ if name in _TABLE and name != "recordedtime"
+)
+_decode = msgspec.json.Decoder(_Envelope).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def read_event(line: bytes, position: int, programme: Programme) -> Event | Refusal:
+    """The event on a line, or why it is none. Never raises on any bytes.
+
+    `position` is its place in the order of recording, if it comes to be recorded.
+    """
+    try:
+        envelope = _decode(line)
+        if b"\\" in line or line.count(b'"') != _encode(envelope).count(b'"'):
+            # Without escapes every string is two quotes in the line and two when written again;
+            # a key that stood twice was dropped by the decoder and is missing from the second.
+            return _read_slowly(line, position, programme)
+        if len(line) > LONGEST_LINE:
+            return _read_slowly(line, position, programme)
+        return _event(envelope, position, programme)
+    except (ValueError, TypeError, RecursionError, InvalidField, InvalidTimestamp):
+        return _read_slowly(line, position, programme)
+
+
+def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
+    """Raises TypeError, InvalidField or InvalidTimestamp where the event breaks section 2."""
+    kind = FACTS.get(envelope.type)
+    if kind is None:
+        raise TypeError(envelope.type)
+    data = envelope.data
+    if None in data.values():
+        raise TypeError("null")
+    fact = kind(**data)
+    _check_scheme(fact, programme)
+    if kind.stream == f.PROGRAMME and envelope.subject != PROGRAMME_SUBJECT:
+        raise _wrong_subject(envelope.subject)
+    occurred_at = instant(envelope.time)
+    recorded_at = occurred_at
+    if envelope.recordedtime is not UNSET:
+        recorded_at = instant(envelope.recordedtime)
+        if recorded_at < occurred_at:
+            raise InvalidField(
+                field="recordedtime",
+                found=f"{envelope.recordedtime}, before time {envelope.time}",
+                expected="an instant not before time",
+            )
+    return Event(
+        source=_shared(envelope.source),
+        id=envelope.id,
+        subject=envelope.subject,
+        fact=fact,
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
+        position=position,
+    )
+
+
+_sources: dict[str, str] = {}
+
+
+def _shared(source: str) -> str:
+    """One string object for each source: a million events have few of them."""
+    known = _sources.get(source)
+    if known is None:
+        if len(_sources) >= 4096:  # noqa: PLR2004  # a bound on what hostile input can keep
+            _sources.clear()
+        known = _sources[source] = source
+    return known
+
+
+def _check_scheme(fact: Fact, programme: Programme) -> None:
+    if isinstance(fact, (f.Enrolled, f.EnrolmentCorrected)) and fact.scheme not in programme.schemes:
+        raise InvalidField(
+            field="scheme", found=repr(fact.scheme), expected="one of " + ", ".join(programme.schemes)
+        )
+
+
+def _wrong_subject(subject: str) -> InvalidField:
+    return InvalidField(field="subject", found=repr(subject), expected=repr(PROGRAMME_SUBJECT))
+
+
+def _read_slowly(line: bytes, position: int, programme: Programme) -> Event | Refusal:
+    """The same, check by check in the order of the codes."""
+    try:
+        given = load_object(line)
+    except NotJson as error:
+        return Refusal(code=NOT_JSON, template=error.template, fields=error.fields)
+    envelope = _envelope(given)
+    if isinstance(envelope, Refusal):
+        return envelope
+    if envelope.type not in FACTS:
+        return Refusal(
+            code=UNKNOWN_TYPE,
+            template=(
+                "type {type} is not one of history format 1. Check its spelling and version "
+                "against the list of event types."
+            ),
+            fields={"type": repr(envelope.type[:80])},
+        )
+    try:
+        _check_field_names(FACTS[envelope.type], envelope.data)
+        return _event(envelope, position, programme)
+    except (InvalidField, InvalidTimestamp) as error:
+        return Refusal(code=INVALID_DATA, template=error.template, fields=error.fields)
+
+
+def _envelope(given: dict[str, Any]) -> _Envelope | Refusal:
+    for name in given:
+        if name not in _TABLE and name not in KEPT_ATTRIBUTES and not _EXTENSION(name):
+            return _not_cloudevent(
+                "attribute {name} is unknown. Leave it out, or name an extension x followed by "
+                "up to 19 of a-z and 0-9.",
+                name=repr(name[:80]),
+            )
+    for name in _REQUIRED:
+        if name not in given:
+            return _not_cloudevent("attribute {name} is missing. Add it.", name=name)
+    try:
+        return msgspec.convert({name: given[name] for name in given if name in _TABLE}, _Envelope)
+    except msgspec.ValidationError as error:
+        return _not_cloudevent(
+            "the envelope is wrong: {problem}. Attributes are strings, source, id and subject of "
+            "1 to 200 characters, specversion is 1.0, data is an object.",
+            problem=str(error),
+        )
+
+
+def _not_cloudevent(template: str, **fields: Any) -> Refusal:
+    return Refusal(code=NOT_CLOUDEVENT, template=template, fields=fields)
+
+
+def _check_field_names(kind: type[Fact], data: Mapping[str, Any]) -> None:
+    """Say which field is missing, unknown or null; construction alone would not."""
+    optional = {a.name: a.default is None for a in f.fields_of(kind)}
+    allowed = ", ".join(optional) or "no field"
+    for name, value in data.items():
+        if name not in optional:
+            raise InvalidField(field=repr(name[:80]), found="unknown", expected=f"one of: {allowed}")
+        if value is None:
+            raise InvalidField(field=name, found="null", expected="a value, or the field left out")
+    for name, may_be_absent in optional.items():
+        if not may_be_absent and name not in data:
+            raise InvalidField(field=name, found="missing", expected=f"all of: {allowed}")
+
+
+@frozen
+class Blank:
+    """A line of only space, tab and CR: skipped, and still counted as a line number."""
+
+
+def is_blank(line: bytes) -> bool:
+    """Whether a line holds only space, tab and CR (and its LF)."""
+    return not line.strip(b" \t\r\n")
+
+
+def write_event(event: Event) -> bytes:
+    """An event as a line of history format 1, without LF: compact, in the order of the contract."""
+    given: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": f.type_of(event.fact.kind),
+        "subject": event.subject,
+        "time": in_wib(event.occurred_at),
+    }
+    if event.recorded_at != event.occurred_at:
+        given["recordedtime"] = in_wib(event.recorded_at)
+    given["data"] = f.data_of(event.fact)
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()

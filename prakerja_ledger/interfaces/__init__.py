@@ -1,0 +1,1 @@
+"""Command line and file formats. They translate, and decide nothing."""

@@ -1,0 +1,501 @@
+"""The statement of one participant: owed, paid, unpaid, line by line, and why (contract, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from attrs import define, frozen
+
+from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.calendar import WorkingCalendar
+from prakerja_ledger.domain.errors import CalendarTooShort
+from prakerja_ledger.domain.events import Event, order_of_events
+from prakerja_ledger.domain.schemes import (
+    FIRST_INCENTIVE,
+    POST_TRAINING,
+    SURVEY,
+    TRAINING,
+    Line,
+    Programme,
+    Scheme,
+)
+from prakerja_ledger.domain.streams import Participant
+from prakerja_ledger.domain.time import date_of, days_after, months_after
+from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.reading.causes import BECAUSE, BECAUSE_OF, Because, Cause
+from prakerja_ledger.reading.dossier import (
+    Dossier,
+    ProgrammeInView,
+    Settlement,
+    Transfers,
+    open_dossier,
+)
+from prakerja_ledger.reading.view import View, look
+
+
+class Status(StrEnum):
+    """Where a line stands; of those that apply, the first."""
+
+    PAID = "paid"
+    FORFEITED = "forfeited"
+    IN_FLIGHT = "in-flight"
+    SCHEDULED = "scheduled"
+    NOT_EARNED = "not-earned"
+    OPEN = "open"
+    DUE = "due"
+    OVERDUE = "overdue"
+
+
+class Standing(StrEnum):
+    """Whether the participation stands."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+AMOUNTS: Final = (
+    "owed",
+    "paid",
+    "unpaid",
+    "overdue",
+    "in_flight",
+    "overpaid",
+    "not_yet_earned",
+    "forfeited",
+)
+"""The amounts of a line, whole rupiah each, in the order in which they are printed."""
+
+
+@frozen(kw_only=True, eq=False)
+class StatementLine:
+    """One line. Amounts are whole rupiah; amount = within + unpaid + forfeited + not_yet_earned."""
+
+    line: Line
+    amount: int
+    status: Status
+    owed: int
+    paid: int
+    unpaid: int
+    overdue: int
+    in_flight: int
+    overpaid: int
+    not_yet_earned: int
+    forfeited: int
+    earned_on: date | None
+    due_on: date | None
+    overdue_working_days: int
+    causes: tuple[Because, ...]
+    evidence: tuple[Event, ...]
+    """What a reader follows to check the line, in the order of events."""
+
+    @property
+    def cause(self) -> Cause | None:
+        """The first cause."""
+        return self.causes[0].cause if self.causes else None
+
+    @property
+    def owner(self) -> Owner | None:
+        """Who must act on the first cause."""
+        return self.causes[0].owner if self.causes else None
+
+
+@frozen(kw_only=True, eq=False)
+class Statement:
+    """A participant's lines as of a day, as known at a moment."""
+
+    participant: str
+    wave: int
+    scheme: str
+    standing: Standing
+    view: View
+    lines: tuple[StatementLine, ...]
+
+    def line(self, name: Line) -> StatementLine:
+        """The line of that name. Raises KeyError."""
+        for line in self.lines:
+            if line.line == name:
+                return line
+        raise KeyError(name)
+
+    def total(self, amount: str) -> int:
+        """The sum of one of AMOUNTS, or of `amount` (the entitlement), over the lines."""
+        return sum(getattr(line, amount) for line in self.lines)
+
+
+def statement(
+    participant: Participant, view: View, programme: Programme, around: ProgrammeInView
+) -> Statement | None:
+    """The statement; None where the enrolment is not in view.
+
+    Raises CalendarTooShort where an earned line's due date lies beyond the list of holidays.
+    """
+    seen = look(participant, view)
+    if seen is None:
+        return None
+    return statement_of(open_dossier(seen, view, programme), programme, around)
+
+
+def statement_of(dossier: Dossier, programme: Programme, around: ProgrammeInView) -> Statement:
+    """The statement of a dossier that is open already."""
+    return Statement(
+        participant=dossier.participant.id,
+        wave=dossier.seen.wave,
+        scheme=dossier.scheme.id,
+        standing=Standing.ACTIVE if dossier.revocation is None else Standing.REVOKED,
+        view=dossier.view,
+        lines=(training_line(dossier), *_CashLines(dossier, programme, around).all()),
+    )
+
+
+def training_line(d: Dossier) -> StatementLine:
+    """The training balance: what of it was spent, and what of the rest can still be."""
+    amount = d.scheme.training_balance
+    spent = sum(bought.fact.price - bought.refunded for bought in d.counting)
+    owed = min(spent, amount)
+    cut_off = d.scheme.training_used_by
+    causes = []
+    if d.revocation is not None:
+        causes.append(BECAUSE[Cause.REVOKED])
+    if cut_off is not None and d.view.as_of > cut_off:
+        causes.append(BECAUSE[Cause.TRAINING_CUT_OFF])
+    rest = amount - owed
+    forfeited = rest if causes else 0
+    if forfeited:
+        status = Status.FORFEITED
+    else:
+        causes = []
+        status = Status.OPEN if rest else Status.PAID
+    evidence = [event for bought in d.counting for event in (bought.event, *bought.refunds)]
+    if causes and d.revocation is not None:
+        evidence.append(d.revocation)
+    return StatementLine(
+        line=TRAINING,
+        amount=amount,
+        status=status,
+        owed=owed,
+        paid=spent,
+        unpaid=0,
+        overdue=0,
+        in_flight=0,
+        overpaid=spent - owed,
+        not_yet_earned=rest - forfeited,
+        forfeited=forfeited,
+        earned_on=None,
+        due_on=None,
+        overdue_working_days=0,
+        causes=tuple(causes),
+        evidence=each_once(evidence),
+    )
+
+
+def each_once(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Events in the order of events, each once."""
+    found = {event.position: event for event in events}
+    if len(found) < 2:
+        return tuple(found.values())
+    return tuple(sorted(found.values(), key=order_of_events))
+
+
+@define(eq=False)
+class Earning:
+    """How a cash line is earned: the date, what it rests on, what is missing."""
+
+    on: date | None
+    rests_on: Sequence[Event]
+    """The events that the earned date rests on."""
+    shown: tuple[Event, ...]
+    """The evidence of the line before payments and causes."""
+    missing: tuple[Because, ...]
+    """The causes of a line that is not earned."""
+
+
+_NO_TRANSFERS: Final = Transfers()
+
+
+class _CashLines:
+    """The cash lines of one dossier; what several lines share is worked out once."""
+
+    def __init__(self, dossier: Dossier, programme: Programme, around: ProgrammeInView) -> None:
+        self.d = dossier
+        self.scheme: Scheme = dossier.scheme
+        self.calendar: WorkingCalendar = programme.calendar
+        self.hold = around.hold
+        self.as_of = dossier.view.as_of
+        self.revoked_on = None if dossier.revocation is None else dossier.revocation.occurred_on
+        self.first = first_incentive_earning(dossier)
+        self.first_is_earned = self._is_earned(self.first.on)
+        self.first_settlement = first_settlement(dossier)
+        self.common_forfeits = self._common_forfeits()
+        self._account_causes: tuple[list[Because], list[Event]] | None = None
+
+    def all(self) -> list[StatementLine]:
+        """The lines of the scheme, and those it lacks that a disbursement names, in their place."""
+        lines = self.scheme.cash_lines
+        if self.d.lines.keys() <= lines.keys():
+            return [self._line(line, *found) for line, found in lines.items()]
+        places = {line: (component, n) for line, (component, n, _) in lines.items()}
+        for line in self.d.lines:
+            component, _, n = line.partition("/")
+            places.setdefault(line, (component, int(n)))
+        in_place = sorted(places.items(), key=lambda item: (item[1][0] == SURVEY, item[1][1]))
+        return [
+            self._line(line, component, n, lines[line][2] if line in lines else 0)
+            for line, (component, n) in in_place
+        ]
+
+    def _line(self, line: Line, component: str, n: int, amount: int) -> StatementLine:
+        transfers = self.d.lines.get(line, _NO_TRANSFERS)
+        earning = self._earning(component, n)
+        lacking = line not in self.scheme.cash_lines
+        earned_on = None if lacking else earning.on
+        earned = self._is_earned(earned_on)
+        due_on = self._due_on(component, earned_on, earned=earned)
+        paid, in_flight = transfers.paid, transfers.in_flight
+        within = min(paid, amount) if earned else 0
+        forfeits = [] if within == amount else self._forfeits(component, n)
+        kept_back = amount - within
+        unpaid = kept_back if earned and not forfeits else 0
+        is_overdue = bool(unpaid) and due_on is not None and self.as_of > due_on
+        status = self._status(paid >= amount, forfeits, in_flight, earned, is_overdue, n, component)
+        causes, pointed_at = self._causes(status, forfeits, transfers, earning, earned, due_on, n)
+        if transfers.events or pointed_at:
+            evidence = each_once((*earning.shown, *transfers.events, *pointed_at))
+        else:
+            evidence = earning.shown
+        return StatementLine(
+            line=line,
+            amount=amount,
+            status=status,
+            owed=(within if forfeits else amount) if earned else 0,
+            paid=paid,
+            unpaid=unpaid,
+            overdue=unpaid if is_overdue else 0,
+            in_flight=in_flight,
+            overpaid=paid - within,
+            not_yet_earned=0 if earned or forfeits else amount,
+            forfeited=kept_back if forfeits else 0,
+            earned_on=earned_on,
+            due_on=due_on,
+            overdue_working_days=(
+                self.calendar.between(due_on, self.as_of) if is_overdue and due_on else 0
+            ),
+            causes=causes,
+            evidence=evidence,
+        )
+
+    def _is_earned(self, earned_on: date | None) -> bool:
+        """Earned by D; while revoked, only what was earned by the day of the revocation."""
+        if earned_on is None or earned_on > self.as_of:
+            return False
+        return self.revoked_on is None or earned_on <= self.revoked_on
+
+    def _earning(self, component: str, n: int) -> Earning:
+        if component == SURVEY:
+            return survey_earning(
+                self.d, n, self.first, self.first_settlement, first_is_earned=self.first_is_earned
+            )
+        if n == 1:
+            return self.first
+        return later_incentive_earning(self.first, n, first_is_earned=self.first_is_earned)
+
+    def _due_on(self, component: str, earned_on: date | None, *, earned: bool) -> date | None:
+        if earned_on is None:
+            return None
+        if component == SURVEY:
+            return days_after(earned_on, self.scheme.survey_payment_days)
+        try:
+            return self.calendar.after(earned_on, self.scheme.payment_window_working_days)
+        except CalendarTooShort:
+            if earned:
+                raise
+            return None
+
+    def _common_forfeits(self) -> tuple[list[Because], list[Because]]:
+        """Forfeits that every cash line shares: before and after the place of the survey's own."""
+        before, after = [], []
+        if self.d.revocation is not None:
+            before.append(BECAUSE[Cause.REVOKED])
+        cut_off = self.scheme.first_course_by
+        if cut_off is not None and self.as_of > cut_off and self.d.first_course is None:
+            before.append(BECAUSE[Cause.FIRST_COURSE_CUT_OFF])
+        cut_off = self.scheme.account_linked_by
+        if cut_off is not None and self.as_of > cut_off and not self.d.linked_at_end_of(cut_off):
+            after.append(BECAUSE[Cause.LINK_CUT_OFF])
+        return before, after
+
+    def _forfeits(self, component: str, n: int) -> list[Because]:
+        before, after = self.common_forfeits
+        own = []
+        if component == SURVEY:
+            cut_off = self.scheme.surveys_by
+            if cut_off is not None and self.as_of > cut_off and self._any_survey_missing(n):
+                own.append(BECAUSE[Cause.SURVEY_CUT_OFF])
+        return [*before, *own, *after]
+
+    def _any_survey_missing(self, n: int) -> bool:
+        submitted = self.d.counting_surveys
+        return any(survey not in submitted for survey in range(1, n + 1))
+
+    def _status(
+        self,
+        covered: bool,  # noqa: FBT001  # six facts about one line; names at the only call
+        forfeits: Sequence[Because],
+        in_flight: int,
+        earned: bool,  # noqa: FBT001
+        is_overdue: bool,  # noqa: FBT001
+        n: int,
+        component: str,
+    ) -> Status:
+        if covered:
+            return Status.PAID
+        if forfeits:
+            return Status.FORFEITED
+        if in_flight:
+            return Status.IN_FLIGHT
+        if not earned:
+            coming = component == POST_TRAINING and n > 1 and self.first_is_earned
+            return Status.SCHEDULED if coming else Status.NOT_EARNED
+        return Status.OVERDUE if is_overdue else Status.DUE
+
+    def _causes(
+        self,
+        status: Status,
+        forfeits: Sequence[Because],
+        transfers: Transfers,
+        earning: Earning,
+        earned: bool,  # noqa: FBT001
+        due_on: date | None,
+        n: int,
+    ) -> tuple[tuple[Because, ...], Sequence[Event]]:
+        """The causes of the status's row, and the events that they point at."""
+        if status is Status.PAID:
+            return (), ()
+        awaiting = (BECAUSE[Cause.AWAITING_OUTCOME],) if transfers.in_flight else ()
+        if status is Status.FORFEITED:
+            revocation = self.d.revocation
+            return (*forfeits, *awaiting), () if revocation is None else (revocation,)
+        if not earned:
+            return (*awaiting, *earning.missing), ()
+        causes = list(awaiting)
+        pointed_at: list[Event] = []
+        self._explain_lag(transfers, earning, causes, pointed_at)
+        if self.hold is not None:
+            causes.append(BECAUSE[Cause.PROGRAMME_HOLD])
+            pointed_at.append(self.hold)
+        account_causes, account_events = self._account()
+        causes += account_causes
+        pointed_at += account_events
+        causes += transfer_causes(transfers)
+        if due_on is not None and self.as_of <= due_on:
+            causes.append(BECAUSE[Cause.PAYMENT_WINDOW_OPEN])
+        return tuple(causes) or (BECAUSE[Cause.NOT_INSTRUCTED],), pointed_at
+
+    def _explain_lag(
+        self,
+        transfers: Transfers,
+        earning: Earning,
+        causes: list[Because],
+        pointed_at: list[Event],
+    ) -> None:
+        if transfers.latest is not None:
+            return
+        bound = self.d.view.bound
+        late = [event for event in earning.rests_on if event.recorded_at > bound]
+        if late:
+            causes.append(BECAUSE[Cause.REPORT_LAG])
+            pointed_at += late
+
+    def _account(self) -> tuple[list[Because], list[Event]]:
+        if self._account_causes is None:
+            self._account_causes = account_causes(self.d)
+        return self._account_causes
+
+
+def account_causes(d: Dossier) -> tuple[list[Because], list[Event]]:
+    """Why the account that stands linked cannot be paid to, and the events that say so."""
+    if d.link is None:
+        unlinking = [] if d.unlinking is None else [d.unlinking]
+        return [BECAUSE[Cause.ACCOUNT_NOT_ON_RECORD]], unlinking
+    if d.word is None:
+        return [BECAUSE[Cause.ACCOUNT_NOT_VERIFIED]], [d.link]
+    if isinstance(d.word.fact, f.AccountRejected):
+        return [BECAUSE_OF[Cause.ACCOUNT_REJECTED, d.word.fact.reason]], [d.link, d.word]
+    return [], []
+
+
+def transfer_causes(transfers: Transfers) -> list[Because]:
+    """What went wrong with the disbursement that was instructed last."""
+    latest = transfers.latest
+    causes = []
+    if latest is None:
+        return causes
+    if latest.failure is not None and not latest.settlements:
+        reason = latest.failure.fact.reason  # type: ignore[attr-defined]
+        causes.append(BECAUSE_OF[Cause.TRANSFER_FAILED, reason])
+    if latest.returns:
+        reason = latest.returns[-1].fact.reason  # type: ignore[attr-defined]
+        causes.append(BECAUSE_OF[Cause.TRANSFER_RETURNED, reason])
+    return causes
+
+
+def first_incentive_earning(d: Dossier) -> Earning:
+    """post-training/1: the first course completed, certified, rated and reviewed."""
+    course = d.first_course
+    if course is None:
+        missing = Cause.COURSE_NOT_COMPLETED if d.counting else Cause.NO_PURCHASE
+        return Earning(None, (), (), (BECAUSE[missing],))
+    ratings = d.ratings.get(course)
+    certificate = d.certificates.get(course)
+    reviewed = None if ratings is None else ratings.reviewed
+    missing_causes = []
+    if certificate is None:
+        missing_causes.append(BECAUSE[Cause.CERTIFICATE_NOT_ON_RECORD])
+    if ratings is None:
+        missing_causes.append(BECAUSE[Cause.RATING_NOT_ON_RECORD])
+    if reviewed is None:
+        missing_causes.append(BECAUSE[Cause.REVIEW_NOT_ON_RECORD])
+    needed = (d.completions[course], certificate, ratings and ratings.first, reviewed)
+    there = [event for event in needed if event is not None]
+    on = None if missing_causes else date_of(max(event.occurred_at for event in there))
+    shown = each_once((d.counting_courses[course].event, *there))
+    return Earning(on, there, shown, tuple(missing_causes))
+
+
+_MONTH_NOT_REACHED: Final = (BECAUSE[Cause.MONTH_NOT_REACHED],)
+
+
+def later_incentive_earning(first: Earning, k: int, *, first_is_earned: bool) -> Earning:
+    """post-training/k, k ≥ 2: k-1 months after the first; never needs a second course."""
+    on = None if first.on is None else months_after(first.on, k - 1)
+    missing = _MONTH_NOT_REACHED if first_is_earned else first.missing
+    return Earning(on, first.rests_on, first.shown, missing)
+
+
+def first_settlement(d: Dossier) -> Settlement | None:
+    """The first money that arrived on post-training/1; a later return does not undo it."""
+    transfers = d.lines.get(FIRST_INCENTIVE)
+    settlements = [] if transfers is None else transfers.settlements
+    return min(settlements, key=lambda one: order_of_events(one.event), default=None)
+
+
+def survey_earning(
+    d: Dossier, n: int, first: Earning, settlement: Settlement | None, *, first_is_earned: bool
+) -> Earning:
+    """survey/n: the first incentive earned and paid, and surveys 1 to n submitted in time."""
+    submitted = d.counting_surveys
+    submissions = [submitted[m] for m in range(1, n + 1) if m in submitted]
+    missing = []
+    if not first_is_earned or settlement is None:
+        missing.append(BECAUSE[Cause.FIRST_INCENTIVE_NOT_PAID])
+    if any(m not in submitted for m in range(1, n)):
+        missing.append(BECAUSE[Cause.EARLIER_SURVEY_NOT_SUBMITTED])
+    if n not in submitted:
+        missing.append(BECAUSE[Cause.SURVEY_NOT_SUBMITTED])
+    there = submissions if settlement is None else [*submissions, settlement.event]
+    on = None
+    if first.on is not None and settlement is not None and len(submissions) == n:
+        on = max(first.on, date_of(max(event.occurred_at for event in there)))
+    return Earning(on, [*first.rests_on, *there], each_once(there), tuple(missing))

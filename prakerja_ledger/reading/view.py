@@ -1,0 +1,123 @@
+"""The view: which recorded events speak, as of a day, as known at a moment (contract, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from functools import cached_property
+from operator import attrgetter
+
+from attrs import define, frozen
+
+from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.events import Event, order_of_events
+from prakerja_ledger.domain.streams import Participant, Stream
+from prakerja_ledger.domain.time import Instant, after_all_of
+
+_CLOCKS = attrgetter("occurred_at", "recorded_at")
+
+
+@frozen(kw_only=True, slots=False)
+class View:
+    """As of date D, as known at instant K; no K: all that is recorded."""
+
+    as_of: date
+    known_at: Instant | None = None
+
+    @cached_property
+    def bound(self) -> str:
+        """Every instant dated by D is below it, every other above."""
+        return after_all_of(self.as_of)
+
+    def knows(self, event: Event) -> bool:
+        """Whether the programme had learned of the event by K."""
+        return self.known_at is None or event.recorded_at <= self.known_at
+
+    def shows(self, event: Event) -> bool:
+        """Whether the event is known and dated by D (a void of it aside)."""
+        return event.occurred_at < self.bound and self.knows(event)
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """The events of one stream in the order of events.
+
+    A stream is kept in the order of recording and the sort is stable, so the position needs no
+    place in the key.
+    """
+    return sorted(events, key=_CLOCKS)
+
+
+def across(events: Iterable[Event]) -> list[Event]:
+    """Events of several streams in the order of events, each once."""
+    return sorted({event.position: event for event in events}.values(), key=order_of_events)
+
+
+def events_in_view(stream: Stream, view: View) -> list[Event]:
+    """The stream's events in view, in the order of events.
+
+    A void known at K takes its event out whatever the void's own `time` is: it says that the fact
+    never was.
+    """
+    bound = view.bound
+    if view.known_at is None and type(view) is View and not stream.voids:
+        return in_order([event for event in stream.events if event.occurred_at < bound])
+    voided = voided_positions(stream, view)
+    return in_order(
+        event for event in stream.events if view.shows(event) and event.position not in voided
+    )
+
+
+def voided_positions(stream: Stream, view: View) -> frozenset[int]:
+    """Where the events stand that are voided as known at K."""
+    return frozenset(position for position, void in stream.voids.items() if view.knows(void))
+
+
+@define(kw_only=True, eq=False)
+class ParticipantInView:
+    """A participant who has a statement: the events in view and the enrolment that holds."""
+
+    participant: Participant
+    events: list[Event]
+    enrolled: Event
+    correction: Event | None
+    """The latest known enrolment-corrected, whatever its `time`."""
+
+    @property
+    def wave(self) -> int:
+        return self._holding.wave
+
+    @property
+    def scheme(self) -> str:
+        return self._holding.scheme
+
+    @property
+    def _holding(self) -> f.Enrolled | f.EnrolmentCorrected:
+        event = self.correction or self.enrolled
+        return event.fact  # type: ignore[return-value]
+
+
+def look(participant: Participant, view: View) -> ParticipantInView | None:
+    """The participant as the view shows them; None where the enrolment is not in view."""
+    enrolled = participant.events[0]  # nothing is recorded of a participant before it
+    if not view.shows(enrolled):
+        return None
+    return ParticipantInView(
+        participant=participant,
+        events=events_in_view(participant, view),
+        enrolled=enrolled,
+        correction=_correction(participant, view),
+    )
+
+
+def _correction(participant: Participant, view: View) -> Event | None:
+    if len(participant.enrolments) == 1 and not participant.voids:
+        return None
+    voided = voided_positions(participant, view)
+    known = [
+        event
+        for event in participant.events
+        if isinstance(event.fact, f.EnrolmentCorrected)
+        and view.knows(event)
+        and event.position not in voided
+    ]
+    return max(known, key=order_of_events, default=None)
