@@ -50,8 +50,11 @@ class WorkingCalendar:
         return self._counted(until) - self._counted(after)
 
     def _counted(self, on: date) -> int:
-        """Working days from the first day covered up to and including a date."""
-        if not self.first <= on <= self.last:
+        """Working days from the first day covered up to and including a date.
+
+        The eve of the first day is known too: it counts none, and the days after it are listed.
+        """
+        if not self.first - timedelta(days=1) <= on <= self.last:
             raise self._too_short(on)
         return bisect_right(self.working_days, on)
 
@@ -66,5 +69,7 @@ class WorkingCalendar:
         if missing:
             raise HolidaysWithGap(missing=min(missing))
         return WorkingCalendar(
-            first=date(min(years), 1, 1), last=date(max(years), 12, 31), holidays=self.holidays | more
+            first=date(min(years), 1, 1),
+            last=date(max(years), 12, 31),
+            holidays=self.holidays | more,
         )

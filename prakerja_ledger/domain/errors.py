@@ -103,10 +103,16 @@ class NotInView(InvalidInput):
 
 
 class Refused(PrakerjaLedgerError):
-    """The ledger will not record this event: the rules of its format or history forbid it."""
+    """The ledger will not record this event: its format or its history forbids it.
 
-    code = "REFUSED"
-    template = "{code}: {problem}"
+    `code` is the quarantine code of the contract that an import would have given the line.
+    """
+
+    template = "{refusal}"
+
+    def __init__(self, *, refusal: Refusal) -> None:
+        super().__init__(refusal=refusal)
+        self.code = refusal.code  # type: ignore[misc]  # each refusal has its own
 
 
 class Conflict(PrakerjaLedgerError):

@@ -13,7 +13,7 @@ from prakerja_ledger.domain.time import Instant, date_of
 PROGRAMME_SUBJECT: Final = "programme"
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, weakref_slot=False)
 class Event:
     """A fact as recorded.
 

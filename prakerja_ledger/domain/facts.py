@@ -7,8 +7,9 @@ field (contract, section 2): what is read is validated as what is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from operator import attrgetter
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -51,14 +52,21 @@ def _is_integer(low: int, high: int) -> Validator:
     return check
 
 
-def _is_one_of(words: Collection[str]) -> Validator:
-    known = frozenset(words)
+def _to_one_of(
+    words: Collection[str], *, optional: bool
+) -> Callable[[Any, attrs.Attribute[Any]], str | None]:
+    """The word itself as this module holds it: a million events share a handful of strings."""
+    known: dict[Any, str | None] = {word: word for word in words}
+    if optional:
+        known[None] = None
 
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if type(value) is not str or value not in known:
-            raise _wrong(attribute, value, "one of " + ", ".join(words))
+    def convert(value: Any, attribute: attrs.Attribute[Any]) -> str | None:
+        try:
+            return known[value]
+        except (KeyError, TypeError):
+            raise _wrong(attribute, value, "one of " + ", ".join(words)) from None
 
-    return check
+    return convert
 
 
 def _or_absent(check: Validator) -> Validator:
@@ -92,7 +100,10 @@ def money(*, at_least: int, optional: bool = False) -> Any:
 
 def word(words: Collection[str], *, optional: bool = False) -> Any:
     """A field that holds one of a closed list of words."""
-    return _field(_is_one_of(words), optional=optional)
+    converter = attrs.Converter(_to_one_of(words, optional=optional), takes_field=True)
+    if optional:
+        return attrs.field(default=None, converter=converter)
+    return attrs.field(converter=converter)
 
 
 def flag() -> Any:
@@ -144,7 +155,7 @@ def _converted(convert: Callable[[Any, attrs.Attribute[Any]], Any]) -> Any:
     return attrs.field(converter=attrs.Converter(convert, takes_field=True))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Course:
     """A course as it is sold: its id, and the institution that teaches it."""
 
@@ -208,7 +219,7 @@ def _as_json(value: Any) -> Any:
     return value
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Enrolled(Fact, kind="enrolled"):
     """A decision letter made the person a participant of a wave, under a scheme."""
 
@@ -216,7 +227,7 @@ class Enrolled(Fact, kind="enrolled"):
     scheme: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class EnrolmentCorrected(Fact, kind="enrolment-corrected"):
     """The enrolment named the wrong wave or scheme; these hold instead, from the start."""
 
@@ -226,7 +237,7 @@ class EnrolmentCorrected(Fact, kind="enrolment-corrected"):
     authority: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class AccountLinked(Fact, kind="account-linked"):
     """The participant named the account to be paid to. It replaces the one before, unverified."""
 
@@ -234,14 +245,14 @@ class AccountLinked(Fact, kind="account-linked"):
     account: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class AccountVerified(Fact, kind="account-verified"):
     """The payment partner confirmed that the account is the participant's and can be paid."""
 
     account: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class AccountRejected(Fact, kind="account-rejected"):
     """The payment partner will not pay to the account, for a reason. It stays linked."""
 
@@ -249,14 +260,14 @@ class AccountRejected(Fact, kind="account-rejected"):
     reason: str = word(vocabulary.REASONS)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class AccountUnlinked(Fact, kind="account-unlinked"):
     """The participant disconnected the account."""
 
     account: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class TrainingPurchased(Fact, kind="training-purchased"):
     """One payment for one or more courses, sold singly or as a package."""
 
@@ -268,7 +279,7 @@ class TrainingPurchased(Fact, kind="training-purchased"):
     package: str | None = text(optional=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class PurchaseRefunded(Fact, kind="purchase-refunded"):
     """Money of a purchase went back."""
 
@@ -276,7 +287,7 @@ class PurchaseRefunded(Fact, kind="purchase-refunded"):
     amount: int = money(at_least=1)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class CourseCompleted(Fact, kind="course-completed"):
     """The participant finished the course."""
 
@@ -284,7 +295,7 @@ class CourseCompleted(Fact, kind="course-completed"):
     score: int | None = number(0, 100, optional=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class CertificateIssued(Fact, kind="certificate-issued"):
     """The institution certified that the participant finished the course."""
 
@@ -292,7 +303,7 @@ class CertificateIssued(Fact, kind="certificate-issued"):
     certificate: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class CourseRated(Fact, kind="course-rated"):
     """The participant rated a course in one or more dimensions; `reviewed`: with a written review."""
 
@@ -312,14 +323,14 @@ class CourseRated(Fact, kind="course-rated"):
             )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class SurveySubmitted(Fact, kind="survey-submitted"):
     """The participant answered an evaluation survey."""
 
     survey: int = number(1)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class DisbursementInstructed(Fact, kind="disbursement-instructed"):
     """The programme told a payment partner to pay an instalment."""
 
@@ -331,7 +342,7 @@ class DisbursementInstructed(Fact, kind="disbursement-instructed"):
     account: str | None = text(optional=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class DisbursementSettled(Fact, kind="disbursement-settled"):
     """The money reached the account. Without an amount: the instructed one."""
 
@@ -340,7 +351,7 @@ class DisbursementSettled(Fact, kind="disbursement-settled"):
     reference: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class DisbursementFailed(Fact, kind="disbursement-failed"):
     """The transfer did not go through."""
 
@@ -348,7 +359,7 @@ class DisbursementFailed(Fact, kind="disbursement-failed"):
     reason: str = word(vocabulary.REASONS)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class DisbursementReturned(Fact, kind="disbursement-returned"):
     """Settled money came back. Without an amount: all that was left of it."""
 
@@ -357,21 +368,21 @@ class DisbursementReturned(Fact, kind="disbursement-returned"):
     reason: str = word(vocabulary.REASONS)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ParticipationRevoked(Fact, kind="participation-revoked"):
     """The participant lost the programme."""
 
     reason: str = word(vocabulary.REVOCATION_REASONS)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ParticipationReinstated(Fact, kind="participation-reinstated"):
     """The participant got it back."""
 
     reason: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ComplaintFiled(Fact, kind="complaint-filed"):
     """The participant asked where the money is."""
 
@@ -381,7 +392,7 @@ class ComplaintFiled(Fact, kind="complaint-filed"):
     channel: str | None = text(optional=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ComplaintResolved(Fact, kind="complaint-resolved"):
     """The complaint was answered."""
 
@@ -389,7 +400,7 @@ class ComplaintResolved(Fact, kind="complaint-resolved"):
     outcome: str = word(vocabulary.COMPLAINT_OUTCOMES)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class EventVoided(Fact, kind="event-voided", stream=ANY_STREAM):
     """A recorded event never was true. Names it, and who says so."""
 
@@ -399,7 +410,7 @@ class EventVoided(Fact, kind="event-voided", stream=ANY_STREAM):
     authority: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class PackageOffered(Fact, kind="package-offered", stream=PACKAGE):
     """A platform put a package of courses on sale."""
 
@@ -408,14 +419,14 @@ class PackageOffered(Fact, kind="package-offered", stream=PACKAGE):
     courses: tuple[Course, ...] = _converted(_to_courses)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class PackageWithdrawn(Fact, kind="package-withdrawn", stream=PACKAGE):
     """The platform took the package off sale."""
 
     reason: str | None = text(optional=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class PackageSalesStopped(Fact, kind="package-sales-stopped", stream=PROGRAMME):
     """The programme office stopped the sale of packages on platforms, from a day on."""
 
@@ -424,19 +435,31 @@ class PackageSalesStopped(Fact, kind="package-sales-stopped", stream=PROGRAMME):
     platforms: tuple[str, ...] = _converted(_to_words(vocabulary.PLATFORMS))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class PaymentsHeld(Fact, kind="payments-held", stream=PROGRAMME):
     """The programme stopped all payments."""
 
     reason: str = text()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class PaymentsResumed(Fact, kind="payments-resumed", stream=PROGRAMME):
     """Payments go on."""
 
 
-def names(kind: type[Fact]) -> tuple[Mapping[str, bool], frozenset[str]]:
-    """The fields of a kind (name: optional), and the names alone."""
-    found = {a.name: a.default is None for a in fields_of(kind)}
-    return found, frozenset(found)
+FIELD_NAMES: Final = {
+    kind: tuple(attribute.name for attribute in fields_of(kind)) for kind in FACTS.values()
+}
+"""The fields of each kind, in the order of the contract."""
+_GETTERS: Final = {
+    kind: attrgetter(*names) for kind, names in FIELD_NAMES.items() if len(names) > 1
+}
+
+
+def values_of(fact: Fact) -> tuple[Any, ...]:
+    """The values of a fact's fields, in the order of FIELD_NAMES."""
+    kind = type(fact)
+    getter = _GETTERS.get(kind)
+    if getter is not None:
+        return getter(fact)  # type: ignore[no-any-return]
+    return tuple(getattr(fact, name) for name in FIELD_NAMES[kind])

@@ -6,7 +6,7 @@ so that a file keeps them in memory, a long file on disk, and a ledger in its da
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from attrs import define, field, frozen
@@ -19,11 +19,12 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Package, Participant, ProgrammeStream, Stream
 
 
-@frozen
+@frozen(eq=False)
 class Recorded:
-    """The event is on record, at this position."""
+    """The event is on record, at this position, folded into this stream."""
 
     position: int
+    stream: Stream
 
 
 @frozen
@@ -129,13 +130,23 @@ class Register:
     programme: Programme
     participants: Participants = field(factory=ParticipantsInMemory)
     packages: Packages = field(factory=PackagesInMemory)
-    programme_stream: ProgrammeStream = field(factory=lambda: ProgrammeStream(PROGRAMME_SUBJECT))
     identities: Identities = field(factory=IdentitiesInMemory)
+    _load_programme: Callable[[], ProgrammeStream] = field(
+        default=lambda: ProgrammeStream(PROGRAMME_SUBJECT)
+    )
+    _programme_stream: ProgrammeStream | None = field(init=False, default=None)
     _around: Surroundings = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Decisions look at the packages through the register's own port."""
         self._around = Surroundings(programme=self.programme, offered_packages=self.packages)
+
+    @property
+    def programme_stream(self) -> ProgrammeStream:
+        """The programme's own stream; loaded when first asked for, as most events never do."""
+        if self._programme_stream is None:
+            self._programme_stream = self._load_programme()
+        return self._programme_stream
 
     def record(self, event: Event) -> Outcome:
         """Judge an event and, where it may stand, fold it in at its position."""
@@ -156,7 +167,7 @@ class Register:
             stream = found
         stream.evolve(event, voided)
         self.identities.add(event.source, event.id, event.position)
-        return Recorded(event.position)
+        return Recorded(event.position, stream)
 
     def _again(self, event: Event, position: int) -> Outcome:
         for stream in self._streams_of(event.subject):

@@ -13,7 +13,7 @@ long-lived participant would otherwise cost the square of its length.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from prakerja_ledger.domain.schemes import Line, line_of
 _POSITION = attrgetter("position")
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class Stream:
     """The recorded events of one subject, and which of them are voided by which event."""
 
@@ -51,6 +51,20 @@ class Stream:
         else:
             self.apply(event)
 
+    def restore(self, events: Iterable[Event]) -> None:
+        """Fold in events as they were recorded: nothing is judged again."""
+        by_identity: dict[tuple[str, str], Event] = {}
+        for event in events:
+            fact = event.fact
+            voided = None
+            if isinstance(fact, f.EventVoided):
+                if not by_identity:
+                    by_identity = {earlier.identity: earlier for earlier in self.events}
+                voided = by_identity[fact.source, fact.id]
+            self.evolve(event, voided)
+            if by_identity:
+                by_identity[event.identity] = event
+
     def apply(self, event: Event) -> None:
         """Let the event change references and states."""
         raise NotImplementedError
@@ -60,7 +74,7 @@ class Stream:
         raise NotImplementedError
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class Purchase:
     """A purchase as a reference: its price, and what of it was refunded (not voided)."""
 
@@ -68,7 +82,7 @@ class Purchase:
     refunded: int = 0
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class Disbursement:
     """A disbursement as a reference, and how far it got."""
 
@@ -86,7 +100,7 @@ class Disbursement:
         return max(0, self.settled - self.returned)
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class Participant(Stream):
     """One participant's record and the states that decide what may be recorded next."""
 
@@ -328,7 +342,7 @@ assert _KINDS == _APPLY.keys() | STATELESS, "a kind of fact that no state heeds 
 assert _APPLY.keys() == _RETRACT.keys() | REFERENCE_ONLY, "a state that no void takes back"
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class Package(Stream):
     """A package: its offers, and whether one stands."""
 
@@ -350,7 +364,7 @@ class Package(Stream):
         moves.remove(event)
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class ProgrammeStream(Stream):
     """The programme: stops of package sales, and whether payments stand held."""
 

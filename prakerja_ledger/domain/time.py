@@ -59,7 +59,8 @@ def instant(text: str) -> Instant:
 
 
 def _seen_from_wib(on: str, clock: str, offset: str) -> tuple[str, str]:
-    moved = datetime.fromisoformat(f"{on}T{clock}") - _offset(offset) + WIB
+    # One step: by way of UTC, the first hours of year 1 would leave the range of dates.
+    moved = datetime.fromisoformat(f"{on}T{clock}") + (WIB - _offset(offset))
     on, _, clock = moved.isoformat().partition("T")
     return on, clock
 
@@ -95,7 +96,9 @@ def known_at(text: str) -> Instant:
 def in_utc(at: Instant) -> str:
     """An instant as RFC 3339 in UTC, exact fraction, `Z`."""
     head, dot, fraction = at.partition(".")
-    moved = datetime.fromisoformat(head) + timedelta(days=1) - WIB  # a day ahead: year 0 exists in UTC
+    moved = (
+        datetime.fromisoformat(head) + timedelta(days=1) - WIB
+    )  # a day ahead: year 0 exists in UTC
     back = moved.date().toordinal() - 1
     on = date.fromordinal(back).isoformat() if back else "0000-12-31"
     return f"{on}T{moved.time().isoformat()}{dot}{fraction}Z"

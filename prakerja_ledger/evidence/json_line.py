@@ -43,7 +43,9 @@ def load_object(line: bytes) -> dict[str, Any]:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise NotJson("byte {at} is not UTF-8. Save the file as UTF-8.", at=error.start + 1) from None
+        raise NotJson(
+            "byte {at} is not UTF-8. Save the file as UTF-8.", at=error.start + 1
+        ) from None
     if text.startswith("\ufeff"):
         raise NotJson("the line starts with a byte order mark. Save the file as UTF-8 without BOM.")
     value = _parse(text)

@@ -113,7 +113,7 @@ def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
     return Event(
         source=_shared(envelope.source),
         id=envelope.id,
-        subject=envelope.subject,
+        subject=_shared(envelope.subject),
         fact=fact,
         occurred_at=occurred_at,
         recorded_at=recorded_at,
@@ -121,23 +121,27 @@ def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
     )
 
 
-_sources: dict[str, str] = {}
+_MOST_SHARED: Final = 1 << 16
+"""A bound on what hostile input can make the pool keep."""
+_pool: dict[str, str] = {}
 
 
-def _shared(source: str) -> str:
-    """One string object for each source: a million events have few of them."""
-    known = _sources.get(source)
-    if known is None:
-        if len(_sources) >= 4096:  # noqa: PLR2004  # a bound on what hostile input can keep
-            _sources.clear()
-        known = _sources[source] = source
-    return known
+def _shared(text: str) -> str:
+    """One string object for each source and subject: a million events have few of them."""
+    if len(_pool) >= _MOST_SHARED:
+        _pool.clear()
+    return _pool.setdefault(text, text)
 
 
 def _check_scheme(fact: Fact, programme: Programme) -> None:
-    if isinstance(fact, (f.Enrolled, f.EnrolmentCorrected)) and fact.scheme not in programme.schemes:
+    if (
+        isinstance(fact, (f.Enrolled, f.EnrolmentCorrected))
+        and fact.scheme not in programme.schemes
+    ):
         raise InvalidField(
-            field="scheme", found=repr(fact.scheme), expected="one of " + ", ".join(programme.schemes)
+            field="scheme",
+            found=repr(fact.scheme),
+            expected="one of " + ", ".join(programme.schemes),
         )
 
 
@@ -201,7 +205,9 @@ def _check_field_names(kind: type[Fact], data: Mapping[str, Any]) -> None:
     allowed = ", ".join(optional) or "no field"
     for name, value in data.items():
         if name not in optional:
-            raise InvalidField(field=repr(name[:80]), found="unknown", expected=f"one of: {allowed}")
+            raise InvalidField(
+                field=repr(name[:80]), found="unknown", expected=f"one of: {allowed}"
+            )
         if value is None:
             raise InvalidField(field=name, found="null", expected="a value, or the field left out")
     for name, may_be_absent in optional.items():

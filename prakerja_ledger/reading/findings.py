@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.errors import CalendarTooShort
 from prakerja_ledger.domain.events import Event, order_of_events
 from prakerja_ledger.domain.schemes import Line, Programme
 from prakerja_ledger.domain.streams import Package
@@ -113,6 +114,8 @@ class Findings:
     around: ProgrammeInView
     packages: dict[str, PackageInView]
     found: list[Finding] = field(init=False, factory=list)
+    undecided: list[tuple[str, CalendarTooShort]] = field(init=False, factory=list)
+    """Participants of whom the list of holidays is too short to judge a finding, and why."""
     _accounts: dict[tuple[str, str], _Use] = field(init=False, factory=dict)
     _certificates: dict[str, _Use] = field(init=False, factory=dict)
     _evaluable: set[str] = field(init=False, factory=set)
@@ -698,7 +701,11 @@ def _reported_late(case: Case) -> Iterator[Finding]:
         on, learned_on = event.occurred_on, event.recorded_on
         if (learned_on - on).days < LATE_AFTER_WORKING_DAYS:
             continue  # so many working days never fit into fewer days of the calendar
-        limit = calendar.after(on, LATE_AFTER_WORKING_DAYS)
+        try:
+            limit = calendar.after(on, LATE_AFTER_WORKING_DAYS)
+        except CalendarTooShort as error:
+            case.view.undecided.append((event.subject, error))
+            continue
         if learned_on >= limit:
             yield case.finding(
                 Code.REPORTED_LATE,

@@ -138,15 +138,24 @@ def statement(
     return statement_of(open_dossier(seen, view, programme), programme, around)
 
 
-def statement_of(dossier: Dossier, programme: Programme, around: ProgrammeInView) -> Statement:
-    """The statement of a dossier that is open already."""
+def statement_of(
+    dossier: Dossier, programme: Programme, around: ProgrammeInView, *, undated: bool = False
+) -> Statement:
+    """The statement of a dossier that is open already.
+
+    `undated` leaves a due date None where the calendar ends instead of raising CalendarTooShort:
+    findings rest on earned dates alone, and must not vanish with a due date.
+    """
     return Statement(
         participant=dossier.participant.id,
         wave=dossier.seen.wave,
         scheme=dossier.scheme.id,
         standing=Standing.ACTIVE if dossier.revocation is None else Standing.REVOKED,
         view=dossier.view,
-        lines=(training_line(dossier), *_CashLines(dossier, programme, around).all()),
+        lines=(
+            training_line(dossier),
+            *_CashLines(dossier, programme, around, undated=undated).all(),
+        ),
     )
 
 
@@ -218,8 +227,11 @@ _NO_TRANSFERS: Final = Transfers()
 class _CashLines:
     """The cash lines of one dossier; what several lines share is worked out once."""
 
-    def __init__(self, dossier: Dossier, programme: Programme, around: ProgrammeInView) -> None:
+    def __init__(
+        self, dossier: Dossier, programme: Programme, around: ProgrammeInView, *, undated: bool
+    ) -> None:
         self.d = dossier
+        self.undated = undated
         self.scheme: Scheme = dossier.scheme
         self.calendar: WorkingCalendar = programme.calendar
         self.hold = around.hold
@@ -279,9 +291,7 @@ class _CashLines:
             forfeited=kept_back if forfeits else 0,
             earned_on=earned_on,
             due_on=due_on,
-            overdue_working_days=(
-                self.calendar.between(due_on, self.as_of) if is_overdue and due_on else 0
-            ),
+            overdue_working_days=self._overdue_days(due_on) if is_overdue else 0,
             causes=causes,
             evidence=evidence,
         )
@@ -309,9 +319,20 @@ class _CashLines:
         try:
             return self.calendar.after(earned_on, self.scheme.payment_window_working_days)
         except CalendarTooShort:
-            if earned:
+            if earned and not self.undated:
                 raise
             return None
+
+    def _overdue_days(self, due_on: date | None) -> int:
+        """Working days after the due date, up to and including D."""
+        if due_on is None:
+            return 0
+        try:
+            return self.calendar.between(due_on, self.as_of)
+        except CalendarTooShort:
+            if not self.undated:
+                raise
+            return 0
 
     def _common_forfeits(self) -> tuple[list[Because], list[Because]]:
         """Forfeits that every cash line shares: before and after the place of the survey's own."""

@@ -1,0 +1,1 @@
+"""The command line: `prakerja-ledger COMMAND …` (contract, section 7)."""

@@ -1,0 +1,196 @@
+"""`diff`: what moved between two views, each rupiah put to the event or the days that moved it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from prakerja_ledger.domain.errors import CalendarTooShort, InvalidDate, InvalidTimestamp
+from prakerja_ledger.domain.time import day, in_utc, known_at
+from prakerja_ledger.interfaces.cli import explain, output
+from prakerja_ledger.interfaces.cli.commands.statements import Reader, reading, view_line
+from prakerja_ledger.interfaces.cli.options import (
+    holidays_option,
+    json_option,
+    language_option,
+    words_of,
+)
+from prakerja_ledger.interfaces.cli.status import Status
+from prakerja_ledger.interfaces.cli.words import N_, Words, shown
+from prakerja_ledger.interfaces.json_output import compact, known_at_json
+from prakerja_ledger.reading.diff import MEASURES, Amounts, Difference, Part, difference
+from prakerja_ledger.reading.view import View
+
+
+class ViewType(click.ParamType):
+    """`D` or `D@K`: as of a day, as known at a moment."""
+
+    name = "D[@K]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> View:
+        on, at, moment = value.partition("@")
+        try:
+            return View(as_of=day(on), known_at=known_at(moment) if at else None)
+        except (InvalidDate, InvalidTimestamp) as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("diff", short_help="What moved between two views, and what moved it.")
+@click.argument("source")
+@click.argument("participants", nargs=-1, metavar="[PARTICIPANT]...")
+@click.option("--from", "first", type=ViewType(), required=True, help="The first view.")
+@click.option("--to", "second", type=ViewType(), required=True, help="The second view.")
+@json_option
+@holidays_option
+@language_option
+def diff_command(
+    source: str,
+    participants: tuple[str, ...],
+    first: View,
+    second: View,
+    as_json: bool,  # noqa: FBT001
+    holidays: str | None,
+    lang: str | None,
+) -> Status:
+    """What moved between two views, and what moved it.
+
+    Each rupiah is put to the event that moved it, or to the calendar where only time passed; the
+    parts add up to the whole. A view is a day, with @ and a moment of knowledge behind it if wanted.
+
+    \b
+    Example: prakerja-ledger diff history.jsonl --from 2020-06-21@2020-06-21 --to 2020-07-02
+    """
+    words = words_of(lang)
+    with reading(source, second, holidays, words) as reader:
+        differences = _differences(reader, first, second, participants)
+        if as_json:
+            output.write_lines(
+                compact(_difference_json(one, first, second)) for one in differences if one.parts
+            )
+        else:
+            _show(words, reader, differences, first, second)
+        return reader.status
+
+
+def _differences(reader: Reader, first: View, second: View, participants: tuple[str, ...]) -> Any:
+    wanted = sorted(set(participants))
+    for name in wanted:
+        if reader.history.participants.get(name) is None:
+            raise reader.not_in_view(name)
+    found = (
+        (reader.history.participants.get(name) for name in wanted)
+        if wanted
+        else reader.history.participants
+    )
+    for participant in found:
+        assert participant is not None, "looked up above"
+        try:
+            yield difference(
+                participant, reader.history.programme_stream, reader.programme, first, second
+            )
+        except CalendarTooShort as error:
+            reader.complain_of_calendar(participant.id, error)
+
+
+def _difference_json(one: Difference, first: View, second: View) -> dict[str, Any]:
+    return {
+        "participant": one.participant,
+        "from": _view_json(first),
+        "to": _view_json(second),
+        "moved": _moved_json(one.moved()),
+        "parts": [_part_json(part) for part in one.parts],
+    }
+
+
+def _view_json(view: View) -> dict[str, Any]:
+    return {"as_of": view.as_of.isoformat(), "known_at": known_at_json(view)}
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    moved = {"moved": _moved_json(part.moved)}
+    if part.event is None:
+        return {
+            "by": "calendar",
+            "since": part.since.isoformat(),
+            "until": part.until.isoformat(),
+            **moved,
+        }
+    event = part.event
+    return {
+        "by": "event",
+        "source": event.source,
+        "id": event.id,
+        "type": event.fact.kind,
+        "time": in_utc(event.occurred_at),
+        **moved,
+    }
+
+
+def _moved_json(moved: dict[str, Amounts]) -> list[dict[str, Any]]:
+    """Lines with what moved on them; a measure that did not move is left out."""
+    return [
+        {
+            "line": line,
+            **{name: amount for name, amount in zip(MEASURES, amounts, strict=True) if amount},
+        }
+        for line, amounts in moved.items()
+    ]
+
+
+_SHOWN = {
+    "owed": N_("owed"),
+    "paid": N_("paid"),
+    "unpaid": N_("unpaid"),
+    "overdue": N_("overdue"),
+    "forfeited": N_("forfeited"),
+}
+
+
+def _show(words: Words, reader: Reader, differences: Any, first: View, second: View) -> None:
+    click.echo(words(N_("From: {view}"), view=view_line(words, first)))
+    click.echo(words(N_("To: {view}"), view=view_line(words, second)))
+    moved_at_all = False
+    for one in differences:
+        if not one.parts:
+            continue
+        moved_at_all = True
+        click.echo()
+        output.heading(words(N_("Participant {participant}"), participant=one.participant))
+        output.table(
+            [words(N_("what moved it")), *(words(name) for name in _SHOWN.values())],
+            [
+                *(_row(words, reader, one, part) for part in one.parts),
+                [words(N_("together")), *_sums(words, one.moved())],
+            ],
+            right=range(1, len(_SHOWN) + 1),
+        )
+    if not moved_at_all:
+        click.echo(words(N_("Nothing moved.")))
+
+
+def _row(words: Words, reader: Reader, one: Difference, part: Part) -> list[str]:
+    if part.event is None:
+        what = words(
+            N_("time passed, {since} to {until}"),
+            since=words.day(part.since),
+            until=words.day(part.until),
+        )
+    else:
+        participant = reader.history.participants.get(one.participant)
+        what = (
+            f"{words.day(part.event.occurred_on)}: "
+            f"{explain.what_happened(words, part.event, participant)} "
+            f"({shown(part.event.source)} {shown(part.event.id)})"
+        )
+    return [what, *_sums(words, part.moved)]
+
+
+def _sums(words: Words, moved: dict[str, Amounts]) -> list[str]:
+    """What moved over all lines, a cell a measure; empty where nothing did."""
+    cells = []
+    for name in _SHOWN:
+        index = MEASURES.index(name)
+        amount = sum(amounts[index] for amounts in moved.values())
+        cells.append(f"{'+' if amount > 0 else ''}{words.money(amount)}" if amount else "")
+    return cells

@@ -1,0 +1,336 @@
+"""`check`, `import` and `export`: histories in and out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+
+from prakerja_ledger.domain.errors import Refusal, UnreadableSource
+from prakerja_ledger.interfaces.cli import output
+from prakerja_ledger.interfaces.cli.options import (
+    holidays_option,
+    json_option,
+    language_option,
+    programme_with,
+    words_of,
+)
+from prakerja_ledger.interfaces.cli.status import Status
+from prakerja_ledger.interfaces.cli.words import N_, Words, shown
+from prakerja_ledger.interfaces.history_file import OverlongLine
+from prakerja_ledger.interfaces.source import (
+    Tally,
+    file_register,
+    is_ledger,
+    judged,
+    numbered,
+    recorded_lines,
+    without_collection,
+)
+
+
+@click.command("check", short_help="Read and judge histories without recording.")
+@click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
+@json_option
+@language_option
+def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -> Status:  # noqa: FBT001
+    """Read and judge histories without recording.
+
+    Prints how many lines would be recorded, are duplicates, or are quarantined, and for every
+    quarantined line its file, number, code and what to do. Several files are judged one after
+    another, as one history.
+
+    \b
+    Example: prakerja-ledger check history.jsonl.gz
+    """
+    words = words_of(lang)
+    programme = programme_with(None)
+    tallies = {path: Tally() for path in histories}
+    _refuse_ledgers(histories)
+    with output.progress(words(N_("lines"))) as tick, without_collection():
+        for one in judged(histories, file_register(programme), programme, tick):
+            tallies[one.file].count(one.number, one.outcome)
+            if isinstance(one.outcome, Refusal) and not as_json:
+                click.echo(_quarantined(words, one.file, one.number, one.outcome))
+    if as_json:
+        click.echo(_tallies_json(tallies))
+    else:
+        click.echo(_counts(words, list(tallies.values())))
+    return _status(list(tallies.values()))
+
+
+def _refuse_ledgers(histories: tuple[str, ...]) -> None:
+    for path in histories:
+        if is_ledger(path):
+            raise UnreadableSource(
+                source=path,
+                problem="it is a ledger, where everything is judged already. Name files.",
+            )
+
+
+def _quarantined(words: Words, file: str, number: int, refusal: Refusal) -> str:
+    return f"{shown(file)}:{number}: {refusal.code}: {words.refusal(refusal)}"
+
+
+def _counts(words: Words, tallies: list[Tally]) -> str:
+    return words(
+        N_("{recorded} recorded · {duplicates} duplicates · {quarantined} quarantined"),
+        recorded=words.number(sum(tally.recorded for tally in tallies)),
+        duplicates=words.number(sum(tally.duplicates for tally in tallies)),
+        quarantined=words.number(sum(tally.quarantined for tally in tallies)),
+    )
+
+
+def _tallies_json(tallies: dict[str, Tally]) -> str:
+    """The counts as JSON; for several files the same again for each, beneath `files`."""
+    lines = [[number, code] for tally in tallies.values() for number, code in tally.quarantine()]
+    answer: dict[str, object] = {
+        "recorded": sum(tally.recorded for tally in tallies.values()),
+        "duplicates": sum(tally.duplicates for tally in tallies.values()),
+        "quarantined": len(lines),
+        "lines": lines,
+    }
+    if len(tallies) > 1:
+        answer["files"] = [
+            {
+                "file": file,
+                "recorded": tally.recorded,
+                "duplicates": tally.duplicates,
+                "quarantined": tally.quarantined,
+                "lines": [[number, code] for number, code in tally.quarantine()],
+            }
+            for file, tally in tallies.items()
+        ]
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def _status(tallies: list[Tally]) -> Status:
+    quarantined = any(tally.quarantined for tally in tallies)
+    return Status.QUARANTINED if quarantined else Status.DONE
+
+
+@click.command("import", short_help="Record a history into a ledger.")
+@click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
+@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path.db")
+@click.option(
+    "--quarantine",
+    type=click.Path(),
+    metavar="FILE",
+    help="Where quarantined lines go, whole. Default: beside each history, named after it.",
+)
+@language_option
+def import_command(
+    histories: tuple[str, ...], url: str, quarantine: str | None, lang: str | None
+) -> Status:
+    """Record a history into a ledger.
+
+    Prints the three counts. Quarantined lines go, whole, to a file beside the history, with a
+    second file that says for each which line it was and what to do. Interrupted at any moment,
+    what was recorded stays; running it again records nothing twice and does the rest.
+
+    \b
+    Example: prakerja-ledger import history.jsonl --ledger sqlite:///ledger.db
+    """
+    from prakerja_ledger.ledger.importing import Importer  # noqa: PLC0415  # heavy
+    from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415
+
+    words = words_of(lang)
+    _refuse_ledgers(histories)
+    targets = {path: Path(quarantine) if quarantine else _beside(path) for path in histories}
+    for path, target in targets.items():
+        _check_target(path, target)
+    tallies = []
+    shared = QuarantineFile(Path(quarantine)) if quarantine else None
+    with Ledger.open(url) as ledger, output.progress(words(N_("lines"))) as tick:
+        importer = Importer(ledger)
+        for path, target in targets.items():
+            kept = shared or QuarantineFile(target)
+            tallies.append(_import_one(importer, path, kept, words, tick))
+            if shared is None:
+                _finish(kept, words)
+    if shared is not None:
+        _finish(shared, words)
+    click.echo(_counts(words, tallies))
+    return _status(tallies)
+
+
+def _beside(path: str) -> Path:
+    """`history.jsonl.gz` → `history.quarantined.jsonl` in the same folder."""
+    name = Path("standard-input" if path == "-" else path)
+    stem = name.name
+    for ending in (".gz", ".zst", ".jsonl"):
+        stem = stem.removesuffix(ending)
+    return name.with_name(f"{stem}.quarantined.jsonl")
+
+
+def _check_target(history: str, target: Path) -> None:
+    if target.exists() and Path(history).exists() and target.samefile(history):
+        raise UnreadableSource(
+            source=history,
+            problem="it is also the file that quarantined lines would go to, and would be "
+            "overwritten while it is read. Name another with --quarantine FILE.",
+        )
+
+
+def _import_one(
+    importer: object, path: str, kept: QuarantineFile, words: Words, tick: object
+) -> Tally:
+    from prakerja_ledger.interfaces.source import TICK_EVERY  # noqa: PLC0415
+
+    tally = Tally()
+    overlong: dict[int, OverlongLine] = {}
+    with without_collection():
+        for number, line, outcome in importer.outcomes(_texts(path, overlong)):  # type: ignore[attr-defined]
+            tally.count(number, outcome)
+            if isinstance(outcome, Refusal):
+                whole = overlong.pop(number).pieces() if number in overlong else iter((line,))
+                kept.add(path, number, outcome, whole, words)
+            if not tally.lines % TICK_EVERY:
+                tick(tally.lines)  # type: ignore[operator]
+    return tally
+
+
+def _texts(path: str, overlong: dict[int, OverlongLine]) -> Iterator[tuple[int, bytes]]:
+    """Lines to judge; of an over-long one its start, which is refused, and the rest set aside."""
+    for number, line in numbered(path):
+        if isinstance(line, OverlongLine):
+            overlong[number] = line
+            yield number, line.head
+        else:
+            yield number, line
+
+
+class QuarantineFile:
+    """Quarantined lines, whole, and beside them the reasons. Appears when the import has ended.
+
+    Written under temporary names in the same folder and renamed at the end, so that a file of an
+    earlier run is never half overwritten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reasons_path = path.with_name(f"{path.name}.reasons.jsonl")
+        self.count = 0
+        self._lines: IO[bytes] | None = None
+        self._reasons: IO[bytes] | None = None
+
+    def add(
+        self, file: str, number: int, refusal: Refusal, whole: Iterator[bytes], words: Words
+    ) -> None:
+        """Keep one line."""
+        if self._lines is None or self._reasons is None:
+            self._lines, self._reasons = self._temporary(), self._temporary()
+        for piece in whole:
+            self._lines.write(piece)
+        self._lines.write(b"\n")
+        reason = {
+            "file": file,
+            "line": number,
+            "code": refusal.code,
+            "message": words.refusal(refusal),
+        }
+        self._reasons.write(json.dumps(reason, ensure_ascii=False).encode() + b"\n")
+        self.count += 1
+
+    def _temporary(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(  # noqa: SIM115  # renamed in finish
+            dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
+        )
+
+    def finish(self) -> None:
+        """Put the files in their place; empty ones where an earlier run had left some."""
+        if self._lines is None and not self.path.exists():
+            return
+        for file, place in (
+            (self._lines or self._temporary(), self.path),
+            (self._reasons or self._temporary(), self.reasons_path),
+        ):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            Path(file.name).chmod(0o600)
+            Path(file.name).replace(place)
+
+
+def _finish(kept: QuarantineFile, words: Words) -> None:
+    kept.finish()
+    if kept.count:
+        output.complain(
+            words(
+                N_(
+                    "{count} quarantined lines are kept in {file}; {reasons} says why, line by line."
+                ),
+                count=words.number(kept.count),
+                file=kept.path,
+                reasons=kept.reasons_path,
+            )
+        )
+
+
+@click.command("export", short_help="Write a source as history format 1.")
+@click.argument("source")
+@click.option(
+    "--output", "target", type=click.Path(), metavar="FILE", help="Default: standard output."
+)
+@holidays_option
+def export_command(source: str, target: str | None, holidays: str | None) -> Status:
+    """Write a source as history format 1, in recording order, every event as it came.
+
+    \b
+    Example: prakerja-ledger export sqlite:///ledger.db --output history.jsonl
+    """
+    tally = Tally()
+    lines = recorded_lines(source, programme_with(holidays), tally)
+    if target is None:
+        _write(lines, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    else:
+        _write_file(lines, source, Path(target))
+    return _status([tally])
+
+
+def _write(lines: Iterator[bytes], file: IO[bytes]) -> None:
+    for line in lines:
+        file.write(line)
+        file.write(b"\n")
+
+
+def _write_file(lines: Iterator[bytes], source: str, target: Path) -> None:
+    """Written aside and renamed: an export that stops half-way leaves no half history behind."""
+    if target.exists() and Path(source).exists() and target.samefile(source):
+        raise UnreadableSource(source=source, problem="it is also the output. Name another file.")
+    aside = tempfile.NamedTemporaryFile(  # noqa: SIM115  # renamed below
+        dir=target.parent, prefix=f".{target.name}.", delete=False
+    )
+    try:
+        with _compressed(aside, target) as file:
+            _write(lines, file)
+        aside.flush()
+        os.fsync(aside.fileno())
+        aside.close()
+        Path(aside.name).replace(target)
+    except BaseException:
+        aside.close()
+        Path(aside.name).unlink(missing_ok=True)
+        raise
+
+
+def _compressed(file: IO[bytes], target: Path) -> IO[bytes]:
+    """The file, compressed as its name says."""
+    if target.suffix == ".gz":
+        import gzip  # noqa: PLC0415  # only for files that need it
+
+        return gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)  # type: ignore[return-value]
+    if target.suffix == ".zst":
+        import zstandard  # noqa: PLC0415  # only for files that need it
+
+        return zstandard.ZstdCompressor().stream_writer(file, closefd=False)  # type: ignore[return-value]
+    from contextlib import nullcontext  # noqa: PLC0415
+
+    return nullcontext(file)  # type: ignore[return-value]

@@ -1,0 +1,128 @@
+"""The entry point: finds the command, and turns every error into a sentence and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from prakerja_ledger.interfaces.cli.status import Status
+
+COMMANDS: Final = {
+    "check": ("history", "Read and judge histories without recording."),
+    "import": ("history", "Record a history into a ledger."),
+    "export": ("history", "Write a source as history format 1."),
+    "statement": ("statements", "Owed, paid, unpaid, line by line, and why."),
+    "unpaid": ("statements", "Every unpaid line, the longest overdue first."),
+    "totals": ("statements", "Sums of the lines by wave, cause, owner and more."),
+    "trace": ("trace", "One participant explained: what happened, and why the money is not there."),
+    "findings": ("statements", "Facts that break a rule."),
+    "diff": ("changes", "What moved between two views, and what moved it."),
+    "audit": ("audit", "The one-page answer for a whole history."),
+    "completion": ("completion", "Print the completion script of a shell."),
+}
+"""Command, the module that holds it, and its line in the help. Modules are imported when called."""
+
+
+class LateGroup(click.Group):
+    """A group that imports a command when it is asked for: `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"prakerja_ledger.interfaces.cli.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+EPILOG: Final = """\b
+Examples:
+  prakerja-ledger check history.jsonl
+  prakerja-ledger import history.jsonl --ledger sqlite:///ledger.db
+  prakerja-ledger audit sqlite:///ledger.db --as-of 2020-07-02
+  prakerja-ledger trace sqlite:///ledger.db A-READER --lang id
+
+\b
+Exit status: 0 done · 1 an internal fault · 2 wrong usage, an unreadable
+source or a participant who is not in view · 3 done, but lines of a history
+file were quarantined · 4 not what it was sealed as.
+"""
+
+
+@click.group(cls=LateGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="prakerja-ledger", prog_name="prakerja-ledger")
+def cli() -> None:
+    """Participant ledger: what is owed, what is paid, and why the rest is not.
+
+    SOURCE is a history file (.jsonl, .jsonl.gz, .jsonl.zst, or - for standard input) or the URL of
+    a ledger (sqlite:///path.db).
+    """
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        status = _run()
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = Status.DONE
+    sys.exit(int(status))
+
+
+def _run() -> Any:
+    from prakerja_ledger.domain.errors import InvalidInput, PrakerjaLedgerError  # noqa: PLC0415
+
+    try:
+        return cli.main(standalone_mode=False) or Status.DONE
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return Status.WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return Status.FAULT
+    except InvalidInput as error:
+        _say(_in_words(error))
+        return Status.WRONG_USAGE
+    except PrakerjaLedgerError as error:
+        _say(_in_words(error))
+        return Status.FAULT
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        return Status.FAULT
+    except Exception as error:  # noqa: BLE001  # a person gets a sentence, never a traceback
+        if os.environ.get("PRAKERJA_LEDGER_DEBUG"):
+            raise
+        _say(
+            f"internal fault ({type(error).__name__}: {error}). This is a fault of the program, not "
+            "of your data; set PRAKERJA_LEDGER_DEBUG=1 and run again to see where."
+        )
+        return Status.FAULT
+
+
+def _in_words(error: Any) -> str:
+    from prakerja_ledger.interfaces.cli.words import words_for  # noqa: PLC0415
+
+    language = None
+    if "--lang" in sys.argv[:-1]:
+        language = sys.argv[sys.argv.index("--lang") + 1]
+    return words_for(language).error(error)
+
+
+def _say(text: str) -> None:
+    click.echo(f"prakerja-ledger: {text}", err=True)

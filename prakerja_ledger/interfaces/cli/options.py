@@ -1,0 +1,135 @@
+"""Options that commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from prakerja_ledger.domain.errors import (
+    HolidaysWithGap,
+    InvalidDate,
+    InvalidTimestamp,
+    UnreadableSource,
+)
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
+from prakerja_ledger.domain.time import WIB, Instant, day, known_at
+from prakerja_ledger.interfaces.cli.words import LANGUAGES, Words, words_for
+from prakerja_ledger.reading.view import View
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class DayType(click.ParamType):
+    """A calendar date."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return day(value)
+        except InvalidDate as error:
+            self.fail(str(error), param, ctx)
+
+
+class MomentType(click.ParamType):
+    """An instant, or a date that means its end in WIB."""
+
+    name = "TIME|DATE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Instant:
+        try:
+            return known_at(value)
+        except (InvalidTimestamp, InvalidDate) as error:
+            self.fail(str(error), param, ctx)
+
+
+def today() -> date:
+    """Today in WIB. The command line is where a clock may be looked at."""
+    from datetime import UTC  # noqa: PLC0415  # beside its only use
+
+    return (datetime.now(UTC) + WIB).date()
+
+
+def view_options(command: F) -> F:
+    """`--as-of` and `--known-at`."""
+    command = click.option(
+        "--known-at",
+        type=MomentType(),
+        help="Only what the programme had learned by then (a date: its end in WIB). "
+        "Default: everything recorded.",
+    )(command)
+    return click.option(
+        "--as-of", type=DayType(), help="Only what happened by the end of that day. Default: today."
+    )(command)
+
+
+def language_option(command: F) -> F:
+    """`--lang`."""
+    return click.option(
+        "--lang",
+        type=click.Choice(LANGUAGES),
+        help="Language of the output. Default: your locale's.",
+    )(command)
+
+
+def holidays_option(command: F) -> F:
+    """`--holidays`."""
+    return click.option(
+        "--holidays",
+        type=click.Path(),
+        metavar="FILE",
+        help="CSV (date,name) of further working-day holidays, of whole years.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")(command)
+
+
+def csv_option(command: F) -> F:
+    """`--csv`."""
+    return click.option("--csv", "as_csv", is_flag=True, help="CSV with a heading line.")(command)
+
+
+def view_of(as_of: date | None, known: Instant | None) -> View:
+    """The view that the options ask for."""
+    return View(as_of=as_of or today(), known_at=known)
+
+
+def programme_with(holidays: str | None) -> Programme:
+    """The programme, its calendar extended where a file says so."""
+    if holidays is None:
+        return KARTU_PRAKERJA
+    from attrs import evolve  # noqa: PLC0415  # beside its only use
+
+    return evolve(KARTU_PRAKERJA, calendar=KARTU_PRAKERJA.calendar.extended(_listed(holidays)))
+
+
+def _listed(path: str) -> list[date]:
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            rows = [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
+        return [day(text) for text in rows if text.lower() != "date"]
+    except (OSError, UnicodeDecodeError, csv.Error, InvalidDate, HolidaysWithGap) as error:
+        raise UnreadableSource(source=path, problem=str(error)) from None
+
+
+def words_of(lang: str | None) -> Words:
+    """The words of the language asked for."""
+    return words_for(lang)
+
+
+def exclusive(as_json: bool, as_csv: bool) -> None:  # noqa: FBT001  # two flags, one rule
+    """JSON and CSV are two answers; one is asked for."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other. Choose one.")

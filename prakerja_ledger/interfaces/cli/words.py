@@ -1,0 +1,142 @@
+"""Words for people: language, money, dates. Bahasa Indonesia and English, from gettext catalogues."""
+
+from __future__ import annotations
+
+import gettext
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import define, field
+
+from prakerja_ledger.domain.errors import PrakerjaLedgerError, Refusal
+from prakerja_ledger.domain.time import Instant, date_of
+
+LANGUAGES: Final = ("id", "en")
+_DOMAIN: Final = "prakerja_ledger"
+_LOCALES: Final = Path(__file__).parent.parent / "locale"
+
+
+def N_(message: str) -> str:  # noqa: N802  # the name that extraction tools look for
+    """Mark a message for translation where it is defined rather than said."""
+    return message
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """The language of the user's locale: Indonesian where it says so, else English."""
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = environment.get(name)
+        if value:
+            return "id" if value.lower().startswith(("id", "in_")) else "en"
+    return "en"
+
+
+@define
+class Words:
+    """Says things in one language."""
+
+    language: str
+    _catalogue: gettext.NullTranslations = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """English is the language of the message ids, and needs no catalogue."""
+        self._catalogue = (
+            gettext.NullTranslations()
+            if self.language == "en"
+            else gettext.translation(_DOMAIN, _LOCALES, [self.language], fallback=True)
+        )
+
+    def __call__(self, message: str, **fields: Any) -> str:
+        """A message in this language, with its fields filled in (made safe to show)."""
+        said = self._catalogue.gettext(message) if message else ""
+        return said.format(**{k: shown(str(v)) for k, v in fields.items()}) if fields else said
+
+    def refusal(self, refusal: Refusal) -> str:
+        """Why a line cannot be recorded."""
+        return (
+            self(refusal.template, **refusal.fields) if refusal.fields else self(refusal.template)
+        )
+
+    def error(self, error: PrakerjaLedgerError) -> str:
+        """An error of the package."""
+        refusal = error.fields.get("refusal")
+        if isinstance(refusal, Refusal):
+            return self.refusal(refusal)
+        return self(error.template, **error.fields)
+
+    def money(self, amount: int) -> str:
+        """Whole rupiah, as Indonesia writes it in every language: Rp3.550.000."""
+        return rupiah(amount)
+
+    def number(self, count: int) -> str:
+        """A count, grouped as the language does."""
+        return _number(count, self.language)
+
+    def day(self, on: date | None) -> str:
+        """A date with its weekday; a dash where there is none."""
+        return "–" if on is None else _day(on, self.language)
+
+    def moment(self, at: Instant) -> str:
+        """A date with weekday and the time of day in WIB."""
+        return f"{self.day(date_of(at))} {at[11:16]}"
+
+    def listed(self, things: Iterable[str]) -> str:
+        """Things in a row: a, b and c."""
+        given = list(things)
+        if len(given) < 2:  # noqa: PLR2004
+            return "".join(given)
+        return f"{', '.join(given[:-1])} {self(N_('and'))} {given[-1]}"
+
+
+@lru_cache(maxsize=4096)
+def rupiah(amount: int) -> str:
+    """Whole rupiah: Rp3.550.000, -Rp600.000."""
+    from babel.numbers import format_currency  # noqa: PLC0415  # heavy; only for people
+
+    return format_currency(
+        amount, "IDR", format="¤#,##0;-¤#,##0", currency_digits=False, locale="id_ID"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _number(count: int, language: str) -> str:
+    from babel.numbers import format_decimal  # noqa: PLC0415  # heavy; only for people
+
+    return format_decimal(count, locale=language)
+
+
+@lru_cache(maxsize=8192)
+def _day(on: date, language: str) -> str:
+    from babel.dates import format_date  # noqa: PLC0415  # heavy; only for people
+
+    return format_date(on, "EEE d MMM y", locale=language)
+
+
+_UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_PLAIN = re.compile(r"[ -~]*", re.ASCII).fullmatch
+_DIRECTIONS: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+
+
+@lru_cache(maxsize=8192)
+def shown(text: str) -> str:
+    """Data made safe for a terminal: control and direction characters as escapes, seen not obeyed."""
+    if _PLAIN(text):
+        return text
+    return "".join(
+        f"\\u{ord(c):04x}"
+        if unicodedata.category(c) in _UNSAFE_CATEGORIES or c in _DIRECTIONS
+        else c
+        for c in text
+    )
+
+
+def words_for(language: str | None) -> Words:
+    """The words of a language, or of the user's locale where none is asked for."""
+    return Words(language or language_of(os.environ))

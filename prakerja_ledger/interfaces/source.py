@@ -1,0 +1,225 @@
+"""SOURCE: a history file or a ledger, read into the same streams, so that both give the same bytes."""
+
+from __future__ import annotations
+
+import gc
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from attrs import define, field, frozen
+
+from prakerja_ledger.domain.errors import Refusal, UnreadableSource
+from prakerja_ledger.domain.register import (
+    Duplicate,
+    Outcome,
+    Packages,
+    PackagesInMemory,
+    Participants,
+    Recorded,
+    Register,
+)
+from prakerja_ledger.domain.schemes import Programme
+from prakerja_ledger.domain.streams import ProgrammeStream
+from prakerja_ledger.evidence.wire import is_blank, read_event
+from prakerja_ledger.interfaces.history_file import Line, OverlongLine, lines_of
+from prakerja_ledger.interfaces.spool import SpooledIdentities, SpooledParticipants
+
+Tick = Callable[[int], None]
+"""Called with the number of lines read so far, now and then."""
+TICK_EVERY: Final = 20_000
+
+MONEY_WORDS: Final = (b"disbursement-", b"training-purchased", b"purchase-refunded")
+"""Marks of lines that speak of money, whatever else is wrong with them."""
+_FEW: Final = 20
+
+
+def no_tick(_: int) -> None:
+    """Nobody watches."""
+
+
+@frozen
+class Judged:
+    """A non-blank line of a history file and what became of it."""
+
+    file: str
+    number: int
+    line: bytes
+    """The line; of one above the longest length only its start."""
+    outcome: Outcome
+    overlong: OverlongLine | None = None
+
+
+@define(eq=False)
+class Tally:
+    """Counts of a reading, and where its quarantined lines stand; a few bytes a line, not the line."""
+
+    recorded: int = 0
+    duplicates: int = 0
+    codes: Counter[str] = field(factory=Counter)
+    money_count: int = 0
+    """Quarantined lines that speak of money."""
+    money: list[tuple[int, str]] = field(factory=list)
+    """The first few of them: line number and code."""
+    _numbers: array[int] = field(factory=lambda: array("Q"))
+    _kinds: bytearray = field(factory=bytearray)
+    _known: list[str] = field(factory=list)
+
+    @property
+    def quarantined(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def lines(self) -> int:
+        """Non-blank lines: every one ended as exactly one of the three."""
+        return self.recorded + self.duplicates + self.quarantined
+
+    def count(self, number: int, outcome: Outcome, line: bytes = b"") -> None:
+        """Count one line."""
+        if isinstance(outcome, Recorded):
+            self.recorded += 1
+        elif isinstance(outcome, Duplicate):
+            self.duplicates += 1
+        else:
+            if outcome.code not in self._known:
+                self._known.append(outcome.code)
+            self._numbers.append(number)
+            self._kinds.append(self._known.index(outcome.code))
+            self.codes[outcome.code] += 1
+            if any(word in line for word in MONEY_WORDS):
+                self.money_count += 1
+                if len(self.money) < _FEW:
+                    self.money.append((number, outcome.code))
+
+    def quarantine(self) -> Iterator[tuple[int, str]]:
+        """Every quarantined line: its number and code, in order."""
+        return ((n, self._known[k]) for n, k in zip(self._numbers, self._kinds, strict=True))
+
+
+def numbered(path: str) -> Iterator[tuple[int, Line]]:
+    """The non-blank lines of a file with their numbers; blank ones are counted and skipped."""
+    for number, line in enumerate(lines_of(path), 1):
+        if isinstance(line, OverlongLine):
+            if line.blank:
+                line.file.close()
+            else:
+                yield number, line
+        elif not is_blank(line):
+            yield number, line
+
+
+def judged(
+    paths: Sequence[str], register: Register, programme: Programme, tick: Tick = no_tick
+) -> Iterator[Judged]:
+    """Judge the lines of files, one file after another, as one history."""
+    position = 1
+    for path in paths:
+        for number, line in numbered(path):
+            if not position % TICK_EVERY:
+                tick(position)
+            text = line.head if isinstance(line, OverlongLine) else line
+            event = read_event(text, position, programme)
+            outcome = event if isinstance(event, Refusal) else register.record(event)
+            position += 1
+            overlong = line if isinstance(line, OverlongLine) else None
+            yield Judged(path, number, text, outcome, overlong)
+            if overlong is not None:
+                overlong.file.close()
+
+
+def file_register(programme: Programme) -> Register:
+    """A register for files: what it holds spills to disk where a history is long."""
+    return Register(
+        programme,
+        participants=SpooledParticipants(),
+        packages=PackagesInMemory(),
+        identities=SpooledIdentities(),
+    )
+
+
+@define(eq=False)
+class History:
+    """A source as the reading commands see it."""
+
+    name: str
+    participants: Participants
+    packages: Packages
+    programme_stream: ProgrammeStream
+    tally: Tally | None
+    """How the lines of a file ended; None for a ledger, which holds recorded events only."""
+
+    @property
+    def quarantined(self) -> int:
+        return 0 if self.tally is None else self.tally.quarantined
+
+
+def is_ledger(source: str) -> bool:
+    """Whether a SOURCE is the URL of a ledger rather than a file."""
+    return "://" in source
+
+
+@contextmanager
+def open_history(source: str, programme: Programme, tick: Tick = no_tick) -> Iterator[History]:
+    """A source, read. Raises UnreadableSource."""
+    if is_ledger(source):
+        with _ledger_history(source, programme) as history:
+            yield history
+    else:
+        yield _file_history(source, programme, tick)
+
+
+def _file_history(path: str, programme: Programme, tick: Tick) -> History:
+    register = file_register(programme)
+    tally = Tally()
+    with without_collection():
+        for one in judged([path], register, programme, tick):
+            tally.count(one.number, one.outcome, one.line)
+    return History(path, register.participants, register.packages, register.programme_stream, tally)
+
+
+@contextmanager
+def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
+    from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
+
+    with Ledger.open(url, programme=programme, create=False) as ledger:
+        with ledger.journal.reading() as reading:
+            streams = ledger.streams(reading)
+            yield History(
+                url, streams.participants, streams.packages, streams.programme_stream(), None
+            )
+
+
+def recorded_lines(source: str, programme: Programme, tally: Tally) -> Iterator[bytes]:
+    """The recorded lines of a source as they came, in the order of recording."""
+    if is_ledger(source):
+        from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
+
+        with Ledger.open(source, programme=programme, create=False) as ledger:
+            yield from ledger.lines()
+        return
+    with without_collection():
+        for one in judged([source], file_register(programme), programme):
+            tally.count(one.number, one.outcome)
+            if isinstance(one.outcome, Recorded):
+                yield one.line.strip(b" \t\r")
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Reading makes millions of objects that live on and no cycles; collecting only walks them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.freeze()
+            gc.enable()
+
+
+def check_source(source: str) -> None:
+    """Refuse early what no command can read."""
+    if not source:
+        raise UnreadableSource(source="''", problem="the name is empty. Name a file or a ledger.")

@@ -1,0 +1,70 @@
+"""An event on its way into a ledger: what a reporter knows, before the ledger has recorded it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from prakerja_ledger.domain.errors import InvalidField
+from prakerja_ledger.domain.facts import Fact, data_of, type_of
+from prakerja_ledger.domain.time import in_wib, instant_of
+
+
+@frozen(kw_only=True)
+class CloudEvent:
+    """A CloudEvents 1.0 event that carries a fact.
+
+    `source` and `id` are the idempotency key: choose them so that a retry uses the same ones.
+    `time` is RFC 3339 with offset, or an aware datetime. Without a `recordedtime` the ledger stamps
+    its own clock. `attributes` are kept as they are (traceparent and the like).
+    """
+
+    source: str
+    id: str
+    subject: str
+    time: str | datetime
+    fact: Fact
+    recordedtime: str | datetime | None = None
+    attributes: Mapping[str, Any] = field(factory=dict)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The JSON object that history format 1 holds."""
+        given: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": self.source,
+            "type": type_of(self.fact.kind),
+            "subject": self.subject,
+            "time": _timestamp(self.time),
+        }
+        if self.recordedtime is not None:
+            given["recordedtime"] = _timestamp(self.recordedtime)
+        return {**given, **self.attributes, "data": data_of(self.fact)}
+
+
+def _timestamp(moment: str | datetime) -> str:
+    return moment if isinstance(moment, str) else in_wib(instant_of(moment))
+
+
+Recordable = CloudEvent | Mapping[str, Any] | bytes | str
+"""An event as an embedder has it: a CloudEvent, its mapping, or its JSON as it came."""
+
+
+def as_line(event: Recordable) -> bytes:
+    """The event as one line of JSON; what came as JSON stays as it came."""
+    if isinstance(event, bytes):
+        return event.strip(b" \t\r\n")
+    if isinstance(event, str):
+        return event.encode("utf-8", "surrogatepass").strip(b" \t\r\n")
+    given = event.as_mapping() if isinstance(event, CloudEvent) else event
+    try:
+        text = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidField(
+            field="event", found=f"not JSON ({error})", expected="JSON values only"
+        ) from None
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,174 @@
+"""The ledger: the one way to record facts durably, and to read back what was recorded."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from attrs import define, field, frozen
+
+from prakerja_ledger.domain.errors import Conflict, Refusal, Refused, UnreadableSource
+from prakerja_ledger.domain.events import Event
+from prakerja_ledger.domain.register import Duplicate
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
+from prakerja_ledger.domain.time import Instant, in_wib, instant_of
+from prakerja_ledger.evidence.json_line import load_object
+from prakerja_ledger.evidence.wire import read_event
+from prakerja_ledger.ledger.cloudevent import Recordable, as_line
+from prakerja_ledger.ledger.journal import Journal, Reading
+from prakerja_ledger.ledger.mapper import LedgerMapper
+from prakerja_ledger.ledger.streams import JournalStreams, recorded_event
+
+STORES: Final = {"sqlite": "prakerja_ledger.stores.sqlite"}
+"""URL scheme to the module that opens it. Named, not imported: stores know the ledger, not it them."""
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """Now, from the machine's clock."""
+    return datetime.now(UTC)
+
+
+@frozen
+class Receipt:
+    """The event is on record at `position`; `duplicate` where it was so before this call."""
+
+    position: int
+    duplicate: bool = False
+
+
+class Opener(Protocol):
+    """What a store module offers."""
+
+    def open_journal(self, url: str, *, create: bool) -> Journal:
+        """The journal behind a URL."""
+
+
+@define(eq=False)
+class Ledger:
+    """A journal with the law in front of it."""
+
+    journal: Journal
+    programme: Programme = KARTU_PRAKERJA
+    clock: Clock = system_clock
+    _mapper: LedgerMapper = field(init=False, factory=LedgerMapper)
+
+    def __attrs_post_init__(self) -> None:
+        """Stored lines are read under this ledger's programme."""
+        self._mapper.programme = self.programme
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        programme: Programme = KARTU_PRAKERJA,
+        clock: Clock = system_clock,
+        create: bool = True,
+    ) -> Self:
+        """Open the ledger behind a URL, such as `sqlite:///path.db`.
+
+        `create=False` refuses a ledger that does not exist yet. Raises UnreadableSource.
+        """
+        scheme = url.partition(":")[0]
+        if scheme not in STORES:
+            known = ", ".join(f"{name}://" for name in STORES)
+            raise UnreadableSource(source=url, problem=f"no store for this URL. Known: {known}")
+        store: Opener = importlib.import_module(STORES[scheme])  # type: ignore[assignment]
+        return cls(store.open_journal(url, create=create), programme, clock)
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def record(self, event: Recordable) -> Receipt:
+        """Record one event; it is durable when this returns.
+
+        An event without a recordedtime is stamped with the ledger's clock. Recording the same event
+        again returns the position it has. Raises Conflict where its identity holds other content,
+        and Refused where the format or the history forbids it; then nothing was written.
+        """
+        line = as_line(event)
+        with self.journal.writing() as writing:
+            read = self._read(line)
+            if isinstance(read, Refusal):
+                raise Refused(refusal=read)
+            line, unrecorded = read
+            outcome = self.streams(writing).register(self.programme).record(unrecorded)
+            if isinstance(outcome, Duplicate):
+                return Receipt(outcome.position, duplicate=True)
+            if isinstance(outcome, Refusal):
+                raise _as_error(outcome)
+            (position,) = writing.append([recorded_event(outcome.stream, unrecorded, line)])
+            return Receipt(position)
+
+    def _read(self, line: bytes) -> tuple[bytes, Event] | Refusal:
+        """The event of a line, and the line with the ledger's time of recording where it had none."""
+        event = read_event(line, _NEXT, self.programme)
+        if isinstance(event, Refusal):
+            return event
+        if _names_recordedtime(line):
+            return line, event
+        stamped = self._stamped(line, event.occurred_at)
+        return stamped, read_event(stamped, _NEXT, self.programme)  # type: ignore[return-value]
+
+    def _stamped(self, line: bytes, occurred_at: Instant) -> bytes:
+        """The line with a recordedtime at its end.
+
+        A reporter's clock may run ahead of ours; a fact is then recorded at its own time, rather
+        than refused for being before itself.
+        """
+        now = max(instant_of(self.clock()), occurred_at)
+        return line[: line.rindex(b"}")] + b',"recordedtime":"' + in_wib(now).encode() + b'"}'
+
+    def find(self, source: str, id: str) -> int | None:
+        """The position of the event of that identity; None where it was never recorded."""
+        with self.journal.reading() as reading:
+            return reading.find(source, id)
+
+    def head(self) -> int:
+        """The highest position; 0 where nothing is recorded."""
+        with self.journal.reading() as reading:
+            return reading.head()
+
+    def lines(self) -> Iterator[bytes]:
+        """Every recorded line as it came, in the order of recording."""
+        with self.journal.reading() as reading:
+            for stored in reading.lines():
+                yield stored.line
+
+    def streams(self, reading: Reading) -> JournalStreams:
+        """The streams as domain values, inside one look at the journal."""
+        return JournalStreams(reading, self._mapper)
+
+
+def _names_recordedtime(line: bytes) -> bool:
+    """Whether a valid line has a recordedtime of its own; the key may be written with escapes."""
+    if b"recordedtime" not in line and b"\\" not in line:
+        return False
+    return "recordedtime" in load_object(line)
+
+
+_NEXT: Final = 1 << 62
+"""A position after every recorded one: the event at hand is the last in the order of recording."""
+
+
+def _as_error(refusal: Refusal) -> Refused | Conflict:
+    if refusal.code == Conflict.code:
+        return Conflict(**refusal.fields)
+    return Refused(refusal=refusal)

@@ -1,0 +1,1 @@
+"""Where lines are kept: one module a database."""
