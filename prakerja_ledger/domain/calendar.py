@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cached_property
 
-from attrs import define, field
+from attrs import field, frozen
 
 from prakerja_ledger.domain.errors import CalendarTooShort, HolidaysWithGap
 
 
-@define(frozen=True, slots=False, kw_only=True)
+@frozen(slots=False, kw_only=True)
 class WorkingCalendar:
     """The working days of whole years, `first` to `last`, both inclusive.
 
@@ -22,7 +22,7 @@ class WorkingCalendar:
 
     first: date
     last: date
-    holidays: frozenset[date] = field(converter=frozenset)
+    holidays: frozenset[date] = field(repr=False)
 
     @cached_property
     def working_days(self) -> tuple[date, ...]:

@@ -196,7 +196,8 @@ def type_of(kind: str) -> str:
 
 def fields_of(kind: type[Fact]) -> Iterable[attrs.Attribute[Any]]:
     """The fields of a kind, in the order of the contract."""
-    return attrs.fields(kind)  # type: ignore[arg-type]  # every registered kind is an attrs class
+    found: tuple[attrs.Attribute[Any], ...] = attrs.fields(kind)  # type: ignore[arg-type]  # every kind is an attrs class
+    return found
 
 
 def data_of(fact: Fact) -> dict[str, Any]:
@@ -461,5 +462,5 @@ def values_of(fact: Fact) -> tuple[Any, ...]:
     kind = type(fact)
     getter = _GETTERS.get(kind)
     if getter is not None:
-        return getter(fact)  # type: ignore[no-any-return]
+        return getter(fact)
     return tuple(getattr(fact, name) for name in FIELD_NAMES[kind])

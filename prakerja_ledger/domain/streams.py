@@ -338,7 +338,7 @@ REFERENCE_ONLY: Final = frozenset(
 )
 """Kinds that a void leaves standing as what others refer to (`enrolled` cannot be voided)."""
 _KINDS = {kind for kind in f.FACTS.values() if kind.stream in {f.PARTICIPANT, f.ANY_STREAM}}
-assert _KINDS == _APPLY.keys() | STATELESS, "a kind of fact that no state heeds or passes over"
+assert _APPLY.keys() | STATELESS == _KINDS, "a kind of fact that no state heeds or passes over"
 assert _APPLY.keys() == _RETRACT.keys() | REFERENCE_ONLY, "a state that no void takes back"
 
 

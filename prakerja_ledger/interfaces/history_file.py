@@ -12,7 +12,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.evidence.json_line import LONGEST_LINE
@@ -80,6 +80,10 @@ def _explained(error: Exception, lines: int) -> str:
     return f"{error.strerror or error}" if isinstance(error, OSError) else str(error)
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Truncated(Exception):
     """A Zstandard file ends inside a frame, or is none."""
 
@@ -98,7 +102,7 @@ def _blocks(path: str) -> Iterator[bytes]:
             yield from _read(file)
 
 
-def _read(file: IO[bytes]) -> Iterator[bytes]:
+def _read(file: _Readable) -> Iterator[bytes]:
     while block := file.read(BLOCK):
         yield block
 

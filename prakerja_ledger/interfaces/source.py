@@ -183,12 +183,12 @@ def _file_history(path: str, programme: Programme, tick: Tick) -> History:
 def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
     from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
 
-    with Ledger.open(url, programme=programme, create=False) as ledger:
-        with ledger.journal.reading() as reading:
-            streams = ledger.streams(reading)
-            yield History(
-                url, streams.participants, streams.packages, streams.programme_stream(), None
-            )
+    with (
+        Ledger.open(url, programme=programme, create=False) as ledger,
+        ledger.journal.reading() as reading,
+    ):
+        streams = ledger.streams(reading)
+        yield History(url, streams.participants, streams.packages, streams.programme_stream(), None)
 
 
 def recorded_lines(source: str, programme: Programme, tally: Tally) -> Iterator[bytes]:

@@ -84,7 +84,7 @@ class SpooledParticipants:
     def _spill(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the register
-            self.get = self.get_spooled  # type: ignore[method-assign,assignment]
+            self.get = self.get_spooled  # type: ignore[assignment]
         self._file.seek(0, 2)
         at = self._file.tell()
         for participant in self._at_hand.values():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from attrs import define, field, frozen
 
-from prakerja_ledger.domain.errors import Conflict, Refusal, Refused, UnreadableSource
+from prakerja_ledger.domain.errors import Conflict, NotInView, Refusal, Refused, UnreadableSource
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Duplicate
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
@@ -21,6 +21,9 @@ from prakerja_ledger.ledger.cloudevent import Recordable, as_line
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper
 from prakerja_ledger.ledger.streams import JournalStreams, recorded_event
+from prakerja_ledger.reading.dossier import look_at_programme
+from prakerja_ledger.reading.statement import Statement, statement
+from prakerja_ledger.reading.view import View
 
 STORES: Final = {"sqlite": "prakerja_ledger.stores.sqlite"}
 """URL scheme to the module that opens it. Named, not imported: stores know the ledger, not it them."""
@@ -78,7 +81,7 @@ class Ledger:
         if scheme not in STORES:
             known = ", ".join(f"{name}://" for name in STORES)
             raise UnreadableSource(source=url, problem=f"no store for this URL. Known: {known}")
-        store: Opener = importlib.import_module(STORES[scheme])  # type: ignore[assignment]
+        store: Opener = importlib.import_module(STORES[scheme])
         return cls(store.open_journal(url, create=create), programme, clock)
 
     def close(self) -> None:
@@ -135,6 +138,27 @@ class Ledger:
         """
         now = max(instant_of(self.clock()), occurred_at)
         return line[: line.rindex(b"}")] + b',"recordedtime":"' + in_wib(now).encode() + b'"}'
+
+    def statement(
+        self, participant: str, *, as_of: date, known_at: Instant | None = None
+    ) -> Statement:
+        """A participant's statement as of a day, as known at a moment (open: all that is recorded).
+
+        Raises NotInView, and CalendarTooShort where a due date lies beyond the list of holidays.
+        """
+        view = View(as_of=as_of, known_at=known_at)
+        with self.journal.reading() as reading:
+            streams = self.streams(reading)
+            found = streams.participants.get(participant)
+            around = look_at_programme(streams.programme_stream(), view)
+        made = None if found is None else statement(found, view, self.programme, around)
+        if made is None:
+            raise NotInView(
+                participant=participant,
+                as_of=as_of,
+                known="" if known_at is None else f" and known by {in_wib(known_at)}",
+            )
+        return made
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the event of that identity; None where it was never recorded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from attrs import define, field
@@ -71,7 +71,7 @@ class JournalStreams:
         self.fill(stream, self.reading.stream(PROGRAMME_STREAM))
         return stream
 
-    def fill(self, stream: Stream, lines: list[StoredLine]) -> None:
+    def fill(self, stream: Stream, lines: Sequence[StoredLine]) -> None:
         """Fold a stream's stored lines into it."""
         read = self._mapper.read
         stream.restore(read(stored.topic, stored.line, stored.position) for stored in lines)
@@ -100,7 +100,7 @@ class JournalParticipants:
         for name, lines in self._streams.reading.streams(PARTICIPANT_PREFIX):
             yield self._filled(name.removeprefix(PARTICIPANT_PREFIX), lines)
 
-    def _filled(self, id: str, lines: list[StoredLine]) -> Participant:
+    def _filled(self, id: str, lines: Sequence[StoredLine]) -> Participant:
         participant = Participant(id)
         self._streams.fill(participant, lines)
         return participant
@@ -132,7 +132,7 @@ class JournalPackages:
         for name, lines in self._streams.reading.streams(PACKAGE_PREFIX):
             yield self._filled(name.removeprefix(PACKAGE_PREFIX), lines)
 
-    def _filled(self, id: str, lines: list[StoredLine]) -> Package:
+    def _filled(self, id: str, lines: Sequence[StoredLine]) -> Package:
         package = Package(id)
         self._streams.fill(package, lines)
         return package

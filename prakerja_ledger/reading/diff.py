@@ -156,8 +156,7 @@ class _Walk:
                 by_day.setdefault(event.occurred_on, []).append(event)
         at = first.as_of
         for day, events in by_day.items() if forth else reversed(by_day.items()):
-            for step in self._one_day(second, day, events, at, forth=forth):
-                yield step
+            yield from self._one_day(second, day, events, at, forth=forth)
             at = day
         if at != second.as_of:
             yield None, second, at

@@ -222,7 +222,7 @@ class Findings:
 
 def _shared(use: _Use) -> Iterator[tuple[tuple[str, ...], Event, tuple[Event, ...]]]:
     """Each user of what two or more use: the fact that dates it, and the evidence."""
-    if len(use.first) < 2:  # noqa: PLR2004
+    if len(use.first) < 2:
         return
     by_order = sorted(use.first.items(), key=lambda item: order_of_events(item[1]))
     first, second = by_order[0][1], by_order[1][1]
@@ -356,7 +356,7 @@ def _package_sold_after_stop(case: Case) -> Iterator[Finding]:
 def _earliest_stop(stops: list[Event], platform: str) -> Event | None:
     """The stop of that platform that takes effect first; of several, the first in order."""
     naming = [stop for stop in stops if platform in stop.fact.platforms]  # type: ignore[attr-defined]
-    return min(naming, key=lambda stop: stop.fact.effective, default=None)  # type: ignore[attr-defined,no-any-return]
+    return min(naming, key=lambda stop: stop.fact.effective, default=None)  # type: ignore[attr-defined]
 
 
 def _cash_before_package_done(case: Case) -> Iterator[Finding]:

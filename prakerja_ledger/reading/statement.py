@@ -272,7 +272,7 @@ class _CashLines:
         unpaid = kept_back if earned and not forfeits else 0
         is_overdue = bool(unpaid) and due_on is not None and self.as_of > due_on
         status = self._status(paid >= amount, forfeits, in_flight, earned, is_overdue, n, component)
-        causes, pointed_at = self._causes(status, forfeits, transfers, earning, earned, due_on, n)
+        causes, pointed_at = self._causes(status, forfeits, transfers, earning, earned, due_on)
         if transfers.events or pointed_at:
             evidence = each_once((*earning.shown, *transfers.events, *pointed_at))
         else:
@@ -362,11 +362,11 @@ class _CashLines:
 
     def _status(
         self,
-        covered: bool,  # noqa: FBT001  # six facts about one line; names at the only call
+        covered: bool,  # six facts about one line; names at the only call
         forfeits: Sequence[Because],
         in_flight: int,
-        earned: bool,  # noqa: FBT001
-        is_overdue: bool,  # noqa: FBT001
+        earned: bool,
+        is_overdue: bool,
         n: int,
         component: str,
     ) -> Status:
@@ -387,9 +387,8 @@ class _CashLines:
         forfeits: Sequence[Because],
         transfers: Transfers,
         earning: Earning,
-        earned: bool,  # noqa: FBT001
+        earned: bool,
         due_on: date | None,
-        n: int,
     ) -> tuple[tuple[Because, ...], Sequence[Event]]:
         """The causes of the status's row, and the events that they point at."""
         if status is Status.PAID:
@@ -450,7 +449,7 @@ def account_causes(d: Dossier) -> tuple[list[Because], list[Event]]:
 def transfer_causes(transfers: Transfers) -> list[Because]:
     """What went wrong with the disbursement that was instructed last."""
     latest = transfers.latest
-    causes = []
+    causes: list[Because] = []
     if latest is None:
         return causes
     if latest.failure is not None and not latest.settlements:
@@ -478,7 +477,8 @@ def first_incentive_earning(d: Dossier) -> Earning:
         missing_causes.append(BECAUSE[Cause.RATING_NOT_ON_RECORD])
     if reviewed is None:
         missing_causes.append(BECAUSE[Cause.REVIEW_NOT_ON_RECORD])
-    needed = (d.completions[course], certificate, ratings and ratings.first, reviewed)
+    rated = None if ratings is None else ratings.first
+    needed = (d.completions[course], certificate, rated, reviewed)
     there = [event for event in needed if event is not None]
     on = None if missing_causes else date_of(max(event.occurred_at for event in there))
     shown = each_once((d.counting_courses[course].event, *there))

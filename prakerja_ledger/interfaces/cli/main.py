@@ -105,7 +105,7 @@ def _run() -> Any:
     except OSError as error:
         _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return Status.FAULT
-    except Exception as error:  # noqa: BLE001  # a person gets a sentence, never a traceback
+    except Exception as error:  # a person gets a sentence, never a traceback
         if os.environ.get("PRAKERJA_LEDGER_DEBUG"):
             raise
         _say(

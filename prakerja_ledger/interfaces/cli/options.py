@@ -24,7 +24,7 @@ from prakerja_ledger.reading.view import View
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class DayType(click.ParamType):
+class DayType(click.ParamType[date]):
     """A calendar date."""
 
     name = "YYYY-MM-DD"
@@ -38,7 +38,7 @@ class DayType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class MomentType(click.ParamType):
+class MomentType(click.ParamType[Instant]):
     """An instant, or a date that means its end in WIB."""
 
     name = "TIME|DATE"
@@ -129,7 +129,7 @@ def words_of(lang: str | None) -> Words:
     return words_for(lang)
 
 
-def exclusive(as_json: bool, as_csv: bool) -> None:  # noqa: FBT001  # two flags, one rule
+def exclusive(as_json: bool, as_csv: bool) -> None:  # two flags, one rule
     """JSON and CSV are two answers; one is asked for."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other. Choose one.")

@@ -129,7 +129,7 @@ def progress(label: str) -> Iterator[Callable[[int], None]]:
     def tick(count: int) -> None:
         nonlocal last, drawn
         now = time.monotonic()
-        if now - began < _PATIENCE_SECONDS or now - last < 0.2:  # noqa: PLR2004
+        if now - began < _PATIENCE_SECONDS or now - last < 0.2:
             return
         last, drawn = now, True
         rate = count / (now - began)

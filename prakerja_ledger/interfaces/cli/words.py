@@ -88,7 +88,7 @@ class Words:
     def listed(self, things: Iterable[str]) -> str:
         """Things in a row: a, b and c."""
         given = list(things)
-        if len(given) < 2:  # noqa: PLR2004
+        if len(given) < 2:
             return "".join(given)
         return f"{', '.join(given[:-1])} {self(N_('and'))} {given[-1]}"
 

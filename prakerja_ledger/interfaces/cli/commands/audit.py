@@ -58,7 +58,8 @@ class Summary:
 
     def _count(self, one: Unpaid) -> None:
         line = one.line
-        assert line.cause is not None and line.owner is not None, "an unpaid line without a cause"
+        assert line.cause is not None, "an unpaid line without a cause"
+        assert line.owner is not None, "a cause without an owner"
         sums = self.by_cause.setdefault((line.cause.value, line.owner.value), [0, 0, 0])
         sums[0] += 1
         sums[1] += line.unpaid
@@ -103,7 +104,7 @@ def audit_command(
         _show_unpaid(words, summary)
         if by_wave:
             output.heading(words(N_("By wave")))
-            show_totals(words, "wave", by_wave)  # type: ignore[arg-type]
+            show_totals(words, "wave", by_wave)
             click.echo()
         _show_findings(words, findings)
         _show_quarantine(words, reader)

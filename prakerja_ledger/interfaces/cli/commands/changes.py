@@ -23,7 +23,7 @@ from prakerja_ledger.reading.diff import MEASURES, Amounts, Difference, Part, di
 from prakerja_ledger.reading.view import View
 
 
-class ViewType(click.ParamType):
+class ViewType(click.ParamType[View]):
     """`D` or `D@K`: as of a day, as known at a moment."""
 
     name = "D[@K]"
@@ -49,7 +49,7 @@ def diff_command(
     participants: tuple[str, ...],
     first: View,
     second: View,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
     holidays: str | None,
     lang: str | None,
 ) -> Status:

@@ -39,7 +39,7 @@ from prakerja_ledger.interfaces.source import (
 @click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
 @json_option
 @language_option
-def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -> Status:  # noqa: FBT001
+def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -> Status:
     """Read and judge histories without recording.
 
     Prints how many lines would be recorded, are duplicates, or are quarantined, and for every
@@ -239,7 +239,7 @@ class QuarantineFile:
         self.count += 1
 
     def _temporary(self) -> IO[bytes]:
-        return tempfile.NamedTemporaryFile(  # noqa: SIM115  # renamed in finish
+        return tempfile.NamedTemporaryFile(  # renamed in finish
             dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
         )
 
@@ -330,7 +330,7 @@ def _compressed(file: IO[bytes], target: Path) -> IO[bytes]:
     if target.suffix == ".zst":
         import zstandard  # noqa: PLC0415  # only for files that need it
 
-        return zstandard.ZstdCompressor().stream_writer(file, closefd=False)  # type: ignore[return-value]
+        return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
     from contextlib import nullcontext  # noqa: PLC0415
 
     return nullcontext(file)  # type: ignore[return-value]

@@ -142,7 +142,7 @@ def statement_command(
     participants: tuple[str, ...],
     as_of: date | None,
     known_at: Instant | None,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -249,7 +249,7 @@ UNPAID_COLUMNS = (
 @csv_option
 @holidays_option
 @language_option
-def unpaid_command(  # noqa: PLR0913  # one argument an option
+def unpaid_command(  # one argument an option
     source: str,
     as_of: date | None,
     known_at: Instant | None,
@@ -257,8 +257,8 @@ def unpaid_command(  # noqa: PLR0913  # one argument an option
     owner: str | None,
     wave: int | None,
     min_overdue: int | None,
-    as_json: bool,  # noqa: FBT001
-    as_csv: bool,  # noqa: FBT001
+    as_json: bool,
+    as_csv: bool,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -379,13 +379,13 @@ def _show_unpaid(words: Words, found: list[sums.Unpaid], reader: Reader) -> None
 @csv_option
 @holidays_option
 @language_option
-def totals_command(  # noqa: PLR0913  # one argument an option
+def totals_command(  # one argument an option
     source: str,
     by: str,
     as_of: date | None,
     known_at: Instant | None,
-    as_json: bool,  # noqa: FBT001
-    as_csv: bool,  # noqa: FBT001
+    as_json: bool,
+    as_csv: bool,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -465,11 +465,11 @@ def _key(words: Words, by: str, key: sums.Key) -> str:
     if key is None:
         return "–"
     if by == "owner":
-        return words(explain.OWNERS[Owner(key)])
+        return words(explain.OWNERS[Owner(str(key))])
     if by == "status":
-        return words(explain.STATUSES[law.Status(key)])
+        return words(explain.STATUSES[law.Status(str(key))])
     if by == "standing":
-        return words(explain.STANDINGS[law.Standing(key)])
+        return words(explain.STANDINGS[law.Standing(str(key))])
     return str(key)
 
 
@@ -502,13 +502,13 @@ def all_findings(reader: Reader) -> list[Finding]:
 @csv_option
 @holidays_option
 @language_option
-def findings_command(  # noqa: PLR0913  # one argument an option
+def findings_command(  # one argument an option
     source: str,
     as_of: date | None,
     known_at: Instant | None,
     code: str | None,
-    as_json: bool,  # noqa: FBT001
-    as_csv: bool,  # noqa: FBT001
+    as_json: bool,
+    as_csv: bool,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
