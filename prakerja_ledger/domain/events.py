@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
-
-from attrs import frozen
+from typing import Final, NamedTuple
 
 from prakerja_ledger.domain.facts import Fact
 from prakerja_ledger.domain.time import Instant, date_of
@@ -13,13 +11,12 @@ from prakerja_ledger.domain.time import Instant, date_of
 PROGRAMME_SUBJECT: Final = "programme"
 
 
-@frozen(kw_only=True, eq=False, weakref_slot=False)
-class Event:
+class Event(NamedTuple):
     """A fact as recorded.
 
     `source` and `id` together are its identity. `position` is its place in the order of recording;
-    only the order matters: a history file uses line numbers, a ledger its positions. Compared by
-    identity of the object: two events with the same content are still two recordings.
+    only the order matters: a history file uses line numbers, a ledger its positions. A named tuple,
+    where facts are attrs classes: as immutable, made in half the time, and every line makes one.
     """
 
     source: str

@@ -19,7 +19,7 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Package, Participant, ProgrammeStream, Stream
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Recorded:
     """The event is on record, at this position, folded into this stream."""
 
@@ -43,8 +43,11 @@ class Identities(Protocol):
     def find(self, source: str, id: str) -> int | None:
         """The position of the recorded event of this identity."""
 
-    def add(self, source: str, id: str, position: int) -> None:
-        """Remember a recorded event."""
+    def claim(self, source: str, id: str, position: int) -> int:
+        """Take the identity for a position, unless it is taken; returns the position that has it."""
+
+    def release(self, source: str, id: str) -> None:
+        """Give back an identity just claimed: its event was refused."""
 
 
 class Participants(Protocol):
@@ -87,12 +90,16 @@ class IdentitiesInMemory:
         ids = self._by_source.get(source)
         return None if ids is None else ids.get(id)
 
-    def add(self, source: str, id: str, position: int) -> None:
-        """Remember a recorded event."""
+    def claim(self, source: str, id: str, position: int) -> int:
+        """Take the identity for a position, unless it is taken; returns the position that has it."""
         ids = self._by_source.get(source)
         if ids is None:
             ids = self._by_source[source] = {}
-        ids[id] = position
+        return ids.setdefault(id, position)
+
+    def release(self, source: str, id: str) -> None:
+        """Give back an identity just claimed: its event was refused."""
+        del self._by_source[source][id]
 
 
 class ParticipantsInMemory(dict[str, Participant]):
@@ -150,24 +157,28 @@ class Register:
 
     def record(self, event: Event) -> Outcome:
         """Judge an event and, where it may stand, fold it in at its position."""
-        position = self.identities.find(event.source, event.id)
-        if position is not None:
-            return self._again(event, position)
-        fact = event.fact
-        voided = None
-        if isinstance(fact, f.EventVoided):
-            target = self._target(event.subject, fact)
-            if isinstance(target, Refusal):
-                return target
-            stream, voided = target
+        source, id, position = event.source, event.id, event.position
+        taken = self.identities.claim(source, id, position)
+        if taken != position:
+            return self._again(event, taken)
+        if type(event.fact) is f.EventVoided:
+            outcome = self._void(event, event.fact)
         else:
-            found = self._stream(event)
-            if isinstance(found, Refusal):
-                return found
-            stream = found
-        stream.evolve(event, voided)
-        self.identities.add(event.source, event.id, event.position)
-        return Recorded(event.position, stream)
+            outcome = self._stream(event)
+            if not isinstance(outcome, Refusal):
+                outcome.evolve(event)
+        if isinstance(outcome, Refusal):
+            self.identities.release(source, id)
+            return outcome
+        return Recorded(position, outcome)
+
+    def _void(self, event: Event, fact: f.EventVoided) -> Stream | Refusal:
+        target = self._target(event.subject, fact)
+        if isinstance(target, Refusal):
+            return target
+        stream, voided = target
+        stream.void(event, voided)
+        return stream
 
     def _again(self, event: Event, position: int) -> Outcome:
         for stream in self._streams_of(event.subject):
@@ -198,29 +209,32 @@ class Register:
         """The stream that the event may be recorded on next; new ones are remembered."""
         fact = event.fact
         if fact.stream == f.PARTICIPANT:
-            return self._participant(event.subject, fact)
+            participant = self.participants.get(event.subject)
+            if participant is None or type(fact) is f.Enrolled:
+                return self._newcomer(event.subject, fact, participant)
+            return decide(participant, fact, self._around) or participant
         if fact.stream == f.PACKAGE:
             return self._package(event.subject, fact)
         return decide(self.programme_stream, fact, self._around) or self.programme_stream
 
-    def _participant(self, subject: str, fact: f.Fact) -> Participant | Refusal:
-        participant = self.participants.get(subject)
-        if isinstance(fact, f.Enrolled):
-            if participant is not None:
-                return Refusal(
-                    code="ALREADY_ENROLLED",
-                    template=(
-                        "participant {subject} is enrolled already. Correct a wrong enrolment by "
-                        "an enrolment-corrected."
-                    ),
-                    fields={"subject": subject},
-                )
-            participant = Participant(subject)
-            self.participants.add(participant)
-            return participant
-        if participant is None:
+    def _newcomer(
+        self, subject: str, fact: f.Fact, participant: Participant | None
+    ) -> Participant | Refusal:
+        """Only an enrolment makes a participant, and only once."""
+        if type(fact) is not f.Enrolled:
             return _not_enrolled(subject)
-        return decide(participant, fact, self._around) or participant
+        if participant is not None:
+            return Refusal(
+                code="ALREADY_ENROLLED",
+                template=(
+                    "participant {subject} is enrolled already. Correct a wrong enrolment by an "
+                    "enrolment-corrected."
+                ),
+                fields={"subject": subject},
+            )
+        participant = Participant(subject)
+        self.participants.add(participant)
+        return participant
 
     def _package(self, subject: str, fact: f.Fact) -> Package | Refusal:
         package = self.packages.get(subject)

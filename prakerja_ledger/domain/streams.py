@@ -42,26 +42,28 @@ class Stream:
             return self.events[index]
         return None
 
-    def evolve(self, event: Event, voided: Event | None = None) -> None:
-        """Fold in one recorded event; `voided` is the event that an event-voided names."""
+    def evolve(self, event: Event) -> None:
+        """Fold in one recorded event that is no event-voided."""
         self.events.append(event)
-        if voided is not None:
-            self.voids[voided.position] = event
-            self.retract(voided)
-        else:
-            self.apply(event)
+        self.apply(event)
+
+    def void(self, event: Event, voided: Event) -> None:
+        """Fold in an event-voided; `voided` is the event that it names."""
+        self.events.append(event)
+        self.voids[voided.position] = event
+        self.retract(voided)
 
     def restore(self, events: Iterable[Event]) -> None:
         """Fold in events as they were recorded: nothing is judged again."""
         by_identity: dict[tuple[str, str], Event] = {}
         for event in events:
             fact = event.fact
-            voided = None
             if isinstance(fact, f.EventVoided):
                 if not by_identity:
                     by_identity = {earlier.identity: earlier for earlier in self.events}
-                voided = by_identity[fact.source, fact.id]
-            self.evolve(event, voided)
+                self.void(event, by_identity[fact.source, fact.id])
+            else:
+                self.evolve(event)
             if by_identity:
                 by_identity[event.identity] = event
 
@@ -134,9 +136,10 @@ class Participant(Stream):
         )
 
     def apply(self, event: Event) -> None:
-        apply = _APPLY.get(type(event.fact))
+        fact = event.fact
+        apply = _APPLY.get(type(fact))
         if apply is not None:
-            apply(self, event, event.fact)
+            apply(self, event, fact)
 
     def retract(self, event: Event) -> None:
         retract = _RETRACT.get(type(event.fact))

@@ -77,11 +77,14 @@ def read_event(line: bytes, position: int, programme: Programme) -> Event | Refu
     """
     try:
         envelope = _decode(line)
-        if b"\\" in line or line.count(b'"') != _encode(envelope).count(b'"'):
+        if (
+            b"\\" in line
             # Without escapes every string is two quotes in the line and two when written again;
             # a key that stood twice was dropped by the decoder and is missing from the second.
-            return _read_slowly(line, position, programme)
-        if len(line) > LONGEST_LINE:
+            or line.count(b'"') != _encode(envelope).count(b'"')
+            or b"null" in line
+            or len(line) > LONGEST_LINE
+        ):
             return _read_slowly(line, position, programme)
         return _event(envelope, position, programme)
     except (ValueError, TypeError, RecursionError, InvalidField, InvalidTimestamp):
@@ -93,11 +96,9 @@ def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
     kind = FACTS.get(envelope.type)
     if kind is None:
         raise TypeError(envelope.type)
-    data = envelope.data
-    if None in data.values():
-        raise TypeError("null")
-    fact = kind(**data)
-    _check_scheme(fact, programme)
+    fact = kind(**envelope.data)
+    if kind in _NAMING_A_SCHEME:
+        _check_scheme(fact, programme)
     if kind.stream == f.PROGRAMME and envelope.subject != PROGRAMME_SUBJECT:
         raise _wrong_subject(envelope.subject)
     occurred_at = instant(envelope.time)
@@ -110,34 +111,31 @@ def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
                 found=f"{envelope.recordedtime}, before time {envelope.time}",
                 expected="an instant not before time",
             )
+    if len(_pool) >= _MOST_SHARED:
+        _pool.clear()
+    source, subject = envelope.source, envelope.subject
     return Event(
-        source=_shared(envelope.source),
-        id=envelope.id,
-        subject=_shared(envelope.subject),
-        fact=fact,
-        occurred_at=occurred_at,
-        recorded_at=recorded_at,
-        position=position,
+        _pool.setdefault(source, source),
+        envelope.id,
+        _pool.setdefault(subject, subject),
+        fact,
+        occurred_at,
+        recorded_at,
+        position,
     )
 
 
 _MOST_SHARED: Final = 1 << 16
 """A bound on what hostile input can make the pool keep."""
 _pool: dict[str, str] = {}
+"""One string object for each source and subject: a million events have few of them."""
 
 
-def _shared(text: str) -> str:
-    """One string object for each source and subject: a million events have few of them."""
-    if len(_pool) >= _MOST_SHARED:
-        _pool.clear()
-    return _pool.setdefault(text, text)
+_NAMING_A_SCHEME: Final = frozenset({f.Enrolled, f.EnrolmentCorrected})
 
 
-def _check_scheme(fact: Fact, programme: Programme) -> None:
-    if (
-        isinstance(fact, (f.Enrolled, f.EnrolmentCorrected))
-        and fact.scheme not in programme.schemes
-    ):
+def _check_scheme(fact: Any, programme: Programme) -> None:
+    if fact.scheme not in programme.schemes:
         raise InvalidField(
             field="scheme",
             found=repr(fact.scheme),

@@ -7,9 +7,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from prakerja_ledger.domain.errors import Refusal, UnreadableSource
 from prakerja_ledger.domain.register import (
@@ -40,8 +40,7 @@ def no_tick(_: int) -> None:
     """Nobody watches."""
 
 
-@frozen
-class Judged:
+class Judged(NamedTuple):
     """A non-blank line of a history file and what became of it."""
 
     file: str
@@ -106,7 +105,7 @@ def numbered(path: str) -> Iterator[tuple[int, Line]]:
                 line.file.close()
             else:
                 yield number, line
-        elif not is_blank(line):
+        elif line[:1] == b"{" or not is_blank(line):
             yield number, line
 
 
@@ -114,19 +113,27 @@ def judged(
     paths: Sequence[str], register: Register, programme: Programme, tick: Tick = no_tick
 ) -> Iterator[Judged]:
     """Judge the lines of files, one file after another, as one history."""
-    position = 1
+    position = 0
+    record = register.record
     for path in paths:
         for number, line in numbered(path):
+            position += 1
             if not position % TICK_EVERY:
                 tick(position)
-            text = line.head if isinstance(line, OverlongLine) else line
-            event = read_event(text, position, programme)
-            outcome = event if isinstance(event, Refusal) else register.record(event)
-            position += 1
-            overlong = line if isinstance(line, OverlongLine) else None
-            yield Judged(path, number, text, outcome, overlong)
-            if overlong is not None:
-                overlong.file.close()
+            if isinstance(line, OverlongLine):
+                outcome: Outcome = _refused(line.head, programme)
+                yield Judged(path, number, line.head, outcome, line)
+                line.file.close()
+                continue
+            event = read_event(line, position, programme)
+            outcome = event if isinstance(event, Refusal) else record(event)
+            yield Judged(path, number, line, outcome)
+
+
+def _refused(line: bytes, programme: Programme) -> Refusal:
+    refusal = read_event(line, 0, programme)
+    assert isinstance(refusal, Refusal), "an over-long line is never an event"
+    return refusal
 
 
 def file_register(programme: Programme) -> Register:
@@ -175,7 +182,10 @@ def _file_history(path: str, programme: Programme, tick: Tick) -> History:
     tally = Tally()
     with without_collection():
         for one in judged([path], register, programme, tick):
-            tally.count(one.number, one.outcome, one.line)
+            if type(one.outcome) is Recorded:
+                tally.recorded += 1
+            else:
+                tally.count(one.number, one.outcome, one.line)
     return History(path, register.participants, register.packages, register.programme_stream, tally)
 
 

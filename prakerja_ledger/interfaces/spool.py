@@ -23,6 +23,8 @@ from prakerja_ledger.domain.time import Instant
 GENERATION: Final = 24_000
 """Participants at hand before they are written out; some 15 events each."""
 IDENTITIES_AT_HAND: Final = 1_000_000
+_COUNTED_AT: Final = (1 << 12) - 1
+"""Identities are counted when this many positions have gone by, not one by one."""
 
 _PROTOCOL: Final = pickle.HIGHEST_PROTOCOL
 Packed = tuple[str, str, Instant, Instant, int, str, tuple[Any, ...]]
@@ -45,15 +47,8 @@ def _packed(event: Event) -> Packed:
 def _unpacked(subject: str, packed: Packed) -> Event:
     source, id, occurred_at, recorded_at, position, type_name, values = packed
     kind = FACTS[type_name]
-    return Event(
-        source=source,
-        id=id,
-        subject=subject,
-        fact=kind(**dict(zip(FIELD_NAMES[kind], values, strict=True))),
-        occurred_at=occurred_at,
-        recorded_at=recorded_at,
-        position=position,
-    )
+    fact = kind(**dict(zip(FIELD_NAMES[kind], values, strict=True)))
+    return Event(source, id, subject, fact, occurred_at, recorded_at, position)
 
 
 class SpooledParticipants:
@@ -120,7 +115,6 @@ class SpooledIdentities:
 
     def __init__(self, at_hand: int = IDENTITIES_AT_HAND) -> None:
         self._limit = at_hand
-        self._count = 0
         self._by_source: dict[str, dict[str, int]] = {}
         self._spilled: sqlite3.Connection | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -136,15 +130,26 @@ class SpooledIdentities:
             return None if row is None else int(row[0])
         return found
 
-    def add(self, source: str, id: str, position: int) -> None:
-        """Remember a recorded event."""
+    def claim(self, source: str, id: str, position: int) -> int:
+        """Take the identity for a position, unless it is taken; returns the position that has it."""
+        if self._spilled is not None:
+            taken = self.find(source, id)
+            if taken is not None:
+                return taken
         ids = self._by_source.get(source)
         if ids is None:
             ids = self._by_source[source] = {}
-        ids[id] = position
-        self._count += 1
-        if self._count >= self._limit:
+        taken = ids.setdefault(id, position)
+        if not position & _COUNTED_AT and sum(map(len, self._by_source.values())) > self._limit:
             self._spill()
+        return taken
+
+    def release(self, source: str, id: str) -> None:
+        """Give back an identity just claimed: its event was refused."""
+        if self._by_source.get(source, {}).pop(id, None) is None and self._spilled is not None:
+            self._spilled.execute(
+                "DELETE FROM identities WHERE source = ? AND id = ?", (source, id)
+            )
 
     def _spill(self) -> None:
         if self._spilled is None:
@@ -165,4 +170,3 @@ class SpooledIdentities:
         self._spilled.executemany("INSERT INTO identities VALUES (?, ?, ?)", rows)
         self._spilled.execute("COMMIT")
         self._by_source.clear()
-        self._count = 0

@@ -41,9 +41,17 @@ class JournalIdentities:
         """The position of the recorded event of this identity."""
         return self.added.get((source, id)) or self.finder.find(source, id)
 
-    def add(self, source: str, id: str, position: int) -> None:
-        """Remember an event that is about to be appended."""
+    def claim(self, source: str, id: str, position: int) -> int:
+        """Take the identity for a position, unless it is taken; returns the position that has it."""
+        taken = self.find(source, id)
+        if taken is not None:
+            return taken
         self.added[source, id] = position
+        return position
+
+    def release(self, source: str, id: str) -> None:
+        """Give back an identity just claimed: its event was refused."""
+        del self.added[source, id]
 
 
 class JournalStreams:
