@@ -101,7 +101,8 @@ PRICES = (0, 1, 150_000, 168_000, 400_000, 500_000, 600_000, 1_000_000, 1_000_00
 FREE_TEXTS = ("review", "entered in error", "x", "é" * 200, "𝓐" * 200, 'a "b" \\/', "l\u2028\u0085")
 KEPT = ("datacontenttype", "dataschema", "traceparent", "tracestate", "sequence", "partitionkey")
 RAW_OPEN, RAW_CLOSE = "@@<", ">@@"
-RAW = re.compile(f'"{RAW_OPEN}(.*?){RAW_CLOSE}"')
+# Inside one string only: a mark that was spoilt afterwards has no end of its own to be found.
+RAW = re.compile(rf'"{RAW_OPEN}((?:[^"\\]|\\.)*?){RAW_CLOSE}"')
 
 
 # --- instants -----------------------------------------------------------------------------------
@@ -1352,14 +1353,15 @@ def conflicting(rng: random.Random, spelt: Data, event: Event) -> bytes:
     plain = {k: v for k, v in data.items() if isinstance(v, str) and not v.startswith(RAW_OPEN)}
     texts = [k for k in plain if k not in ENUMERATIONS]
     numbers = [k for k, v in data.items() if type(v) is int and v > 1]
+    courses = data.get("courses")
     if way == 0 and event.time != FAR_FUTURE:
         finer = event.time.digits + rng.choice(("1", "0" * 20 + "1"))
         spelt["time"] = stamp(rng, Instant(event.time.seconds, finer))
         spelt.pop("recordedtime", None)
     elif way == 1:
         spelt["subject"] = rng.choice(("nobody", "P-1", "p-1", "e\u0301", "é", "programme"))
-    elif way == 2 and len(data.get("courses", [])) > 1:
-        data["courses"].reverse()
+    elif way == 2 and isinstance(courses, list) and len(courses) > 1:
+        courses.reverse()
     elif way == 3 and numbers:
         data[rng.choice(numbers)] -= 1
     elif texts:

@@ -136,10 +136,8 @@ def in_wib(at: Instant) -> str:
 
 
 def instant_of(moment: datetime) -> Instant:
-    """The instant of an aware datetime. Raises ValueError for a naive one."""
-    if moment.tzinfo is None:
-        raise ValueError("a naive datetime names no instant; give it a time zone")
-    return instant(moment.isoformat())
+    """The instant of an aware datetime. Raises InvalidTimestamp for a naive one."""
+    return instant(moment.isoformat())  # without an offset it is no RFC 3339 timestamp
 
 
 def months_after(on: date, months: int) -> date | None:

@@ -43,6 +43,13 @@ class CloudEvent:
         }
         if self.recordedtime is not None:
             given["recordedtime"] = _timestamp(self.recordedtime)
+        own = {*given, "recordedtime", "data"} & self.attributes.keys()
+        if own:
+            raise InvalidField(
+                field=f"attributes[{min(own)!r}]",
+                found="one of the event's own attributes",
+                expected="only attributes beside them, such as traceparent",
+            )
         return {**given, **self.attributes, "data": data_of(self.fact)}
 
 

@@ -24,6 +24,8 @@ from prakerja_ledger.ledger.streams import JournalIdentities, JournalStreams, re
 BATCH: Final = 8_192
 """Lines a transaction: one fsync for many, a fraction of a second of work to repeat after a crash."""
 _MOST_STREAMS_KEPT: Final = 60_000
+_BLANKS: Final = b" \t\r"
+"""White space around an event; it is not part of the event that came."""
 
 Numbered = tuple[int, bytes]
 """A line and its number in the file."""
@@ -64,14 +66,13 @@ class Importer:
         position = self._head + 1
         programme = self.ledger.programme
         for number, line in batch:
-            line = line.strip(b" \t\r\n")
             event = read_event(line, position, programme)
             if isinstance(event, Refusal):
                 judged.append((number, line, event))
                 continue
             outcome = register.record(event)
             if isinstance(outcome, Recorded):
-                recorded.append(recorded_event(outcome.stream, event, line))
+                recorded.append(recorded_event(outcome.stream, event, line.strip(_BLANKS)))
                 position += 1
             judged.append((number, line, outcome))
         return judged, recorded

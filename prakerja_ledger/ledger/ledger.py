@@ -125,10 +125,13 @@ class Ledger:
         event = read_event(line, _NEXT, self.programme)
         if isinstance(event, Refusal):
             return event
+        # Inside valid JSON a line break can only stand between tokens; in a history it ends an event.
+        line = line.replace(b"\r", b" ").replace(b"\n", b" ")
         if _names_recordedtime(line):
             return line, event
         stamped = self._stamped(line, event.occurred_at)
-        return stamped, read_event(stamped, _NEXT, self.programme)  # type: ignore[return-value]
+        again = read_event(stamped, _NEXT, self.programme)
+        return again if isinstance(again, Refusal) else (stamped, again)
 
     def _stamped(self, line: bytes, occurred_at: Instant) -> bytes:
         """The line with a recordedtime at its end.

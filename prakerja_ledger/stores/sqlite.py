@@ -344,7 +344,7 @@ def open_journal(url: str, *, create: bool) -> SQLiteJournal:
     database, or is one of another application.
     """
     path = path_of(url)
-    if not create and not path.is_file():
+    if not create and not (path.is_file() and path.stat().st_size):
         raise UnreadableSource(source=url, problem="there is no such ledger. Check the path.")
     mode = "rwc" if create else "rw"
     env = {
@@ -366,7 +366,12 @@ def path_of(url: str) -> Path:
         raise UnreadableSource(
             source=url, problem="write sqlite:///relative.db or sqlite:////absolute.db."
         )
-    return Path(unquote(url.removeprefix(prefix)))
+    name = unquote(url.removeprefix(prefix))
+    if ":memory:" in name or "\0" in name:
+        raise UnreadableSource(
+            source=url, problem="a ledger is a file, so that facts outlive the process. Name one."
+        )
+    return Path(name)
 
 
 def _claim(path: Path, *, create: bool) -> None:
@@ -394,6 +399,7 @@ def _check_or_create(path: Path, database: sqlite3.Connection) -> None:
                 f"{SCHEMA_VERSION}. Use the release that wrote it, or export and import.",
             )
         return
+    _check_empty(path, database)  # before anything is set: a stranger's file is left as it was
     database.execute("PRAGMA journal_mode = WAL").fetchone()
     database.execute("PRAGMA synchronous = FULL")
     database.execute("BEGIN IMMEDIATE")
@@ -407,12 +413,16 @@ def _check_or_create(path: Path, database: sqlite3.Connection) -> None:
         raise
 
 
-def _create(path: Path, database: sqlite3.Connection) -> None:
+def _check_empty(path: Path, database: sqlite3.Connection) -> None:
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables:
         raise UnreadableSource(
             source=str(path), problem="it is a database of something else. Name another file."
         )
+
+
+def _create(path: Path, database: sqlite3.Connection) -> None:
+    _check_empty(path, database)
     recorder = LedgerRecorder(LedgerDatastore(":memory:", originator_id_type="text"))
     for statement in recorder.create_table_statements:
         database.execute(statement)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, Final
 
 import click
+from click.utils import PacifyFlushWrapper
 
 from prakerja_ledger.interfaces.cli.status import Status
 
@@ -71,14 +73,32 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; ends the process."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _open_standard_streams()
     try:
-        status = _run()
+        status = int(_run())
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = Status.DONE
-    sys.exit(int(status))
+        status = _quietly()
+    except SystemExit as stop:
+        if type(sys.stdout) is not PacifyFlushWrapper:
+            raise
+        del stop  # click saw the broken pipe first, and calls it a failure
+        status = _quietly()
+    sys.exit(status)
+
+
+def _open_standard_streams() -> None:
+    """Standard streams that are closed become the null device; others never fail on a character."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _quietly() -> int:
+    """End well although nobody reads on; the interpreter's last flush must not complain either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return int(Status.DONE)
 
 
 def _run() -> Any:
@@ -116,12 +136,14 @@ def _run() -> Any:
 
 
 def _in_words(error: Any) -> str:
-    from prakerja_ledger.interfaces.cli.words import words_for  # noqa: PLC0415
+    from prakerja_ledger.interfaces.cli.words import LANGUAGES, words_for  # noqa: PLC0415
 
+    given = [*sys.argv[1:], ""]
     language = None
-    if "--lang" in sys.argv[:-1]:
-        language = sys.argv[sys.argv.index("--lang") + 1]
-    return words_for(language).error(error)
+    for word, following in pairwise(given):
+        if word == "--lang" or word.startswith("--lang="):
+            language = word.partition("=")[2] or following
+    return words_for(language if language in LANGUAGES else None).error(error)
 
 
 def _say(text: str) -> None:

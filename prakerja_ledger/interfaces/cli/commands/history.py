@@ -6,9 +6,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -25,7 +25,9 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.history_file import OverlongLine
 from prakerja_ledger.interfaces.source import (
+    TICK_EVERY,
     Tally,
+    Tick,
     file_register,
     is_ledger,
     judged,
@@ -33,6 +35,9 @@ from prakerja_ledger.interfaces.source import (
     recorded_lines,
     without_collection,
 )
+
+if TYPE_CHECKING:
+    from prakerja_ledger.ledger.importing import Importer
 
 
 @click.command("check", short_help="Read and judge histories without recording.")
@@ -143,56 +148,74 @@ def import_command(
     words = words_of(lang)
     _refuse_ledgers(histories)
     targets = {path: Path(quarantine) if quarantine else _beside(path) for path in histories}
-    for path, target in targets.items():
-        _check_target(path, target)
-    tallies = []
-    shared = QuarantineFile(Path(quarantine)) if quarantine else None
-    with Ledger.open(url) as ledger, output.progress(words(N_("lines"))) as tick:
-        importer = Importer(ledger)
-        for path, target in targets.items():
-            kept = shared or QuarantineFile(target)
-            tallies.append(_import_one(importer, path, kept, words, tick))
-            if shared is None:
-                _finish(kept, words)
-    if shared is not None:
-        _finish(shared, words)
+    _check_targets(targets.values(), [*map(Path, histories), *_files_of(url)])
+    kept = {target: QuarantineFile(target) for target in targets.values()}
+    tallies: list[Tally] = []
+    try:
+        with Ledger.open(url) as ledger, output.progress(words(N_("lines"))) as tick:
+            importer = Importer(ledger)
+            for path, target in targets.items():
+                tallies.append(_import_one(importer, path, kept[target], words, tick))
+        for one in kept.values():
+            _finish(one, words)
+    finally:
+        for one in kept.values():
+            one.discard()
     click.echo(_counts(words, tallies))
     return _status(tallies)
 
 
 def _beside(path: str) -> Path:
-    """`history.jsonl.gz` → `history.quarantined.jsonl` in the same folder."""
+    """`history.jsonl` → `history.jsonl.quarantined.jsonl`: one for each history, in its folder."""
     name = Path("standard-input" if path == "-" else path)
-    stem = name.name
-    for ending in (".gz", ".zst", ".jsonl"):
-        stem = stem.removesuffix(ending)
-    return name.with_name(f"{stem}.quarantined.jsonl")
+    return name.with_name(f"{name.name}.quarantined.jsonl")
 
 
-def _check_target(history: str, target: Path) -> None:
-    if target.exists() and Path(history).exists() and target.samefile(history):
-        raise UnreadableSource(
-            source=history,
-            problem="it is also the file that quarantined lines would go to, and would be "
-            "overwritten while it is read. Name another with --quarantine FILE.",
-        )
+def _files_of(url: str) -> list[Path]:
+    """The files of a ledger that lies in one."""
+    if not url.startswith("sqlite:"):
+        return []
+    from prakerja_ledger.stores.sqlite import path_of  # noqa: PLC0415  # heavy; only for ledgers
+
+    path = path_of(url)
+    return [path, Path(f"{path}-wal"), Path(f"{path}-shm")]
+
+
+def _check_targets(targets: Iterable[Path], taken: Iterable[Path]) -> None:
+    """Files about to be written must not be among those that are read, and need a folder."""
+    places = {path.resolve() for path in taken}
+    for target in targets:
+        for path in (target, reasons_beside(target)):
+            if path.resolve() in places or path.is_dir():
+                raise UnreadableSource(
+                    source=str(path),
+                    problem="it is in use by this very command, or a folder, and would be "
+                    "overwritten. Name another file.",
+                )
+        if not target.parent.is_dir():
+            raise UnreadableSource(
+                source=str(target), problem=f"there is no folder {target.parent}. Make it first."
+            )
+
+
+def reasons_beside(path: Path) -> Path:
+    """Where the reasons for a file of quarantined lines stand."""
+    return path.with_name(f"{path.name}.reasons.jsonl")
 
 
 def _import_one(
-    importer: object, path: str, kept: QuarantineFile, words: Words, tick: object
+    importer: Importer, path: str, kept: QuarantineFile, words: Words, tick: Tick
 ) -> Tally:
-    from prakerja_ledger.interfaces.source import TICK_EVERY  # noqa: PLC0415
-
     tally = Tally()
     overlong: dict[int, OverlongLine] = {}
     with without_collection():
-        for number, line, outcome in importer.outcomes(_texts(path, overlong)):  # type: ignore[attr-defined]
+        for number, line, outcome in importer.outcomes(_texts(path, overlong)):
             tally.count(number, outcome)
             if isinstance(outcome, Refusal):
                 whole = overlong.pop(number).pieces() if number in overlong else iter((line,))
                 kept.add(path, number, outcome, whole, words)
             if not tally.lines % TICK_EVERY:
-                tick(tally.lines)  # type: ignore[operator]
+                tick(tally.lines)
     return tally
 
 
@@ -215,7 +238,7 @@ class QuarantineFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.reasons_path = path.with_name(f"{path.name}.reasons.jsonl")
+        self.reasons_path = reasons_beside(path)
         self.count = 0
         self._lines: IO[bytes] | None = None
         self._reasons: IO[bytes] | None = None
@@ -230,7 +253,7 @@ class QuarantineFile:
             self._lines.write(piece)
         self._lines.write(b"\n")
         reason = {
-            "file": file,
+            "file": shown(file),
             "line": number,
             "code": refusal.code,
             "message": words.refusal(refusal),
@@ -256,6 +279,15 @@ class QuarantineFile:
             file.close()
             Path(file.name).chmod(0o600)
             Path(file.name).replace(place)
+        self._lines = self._reasons = None
+
+    def discard(self) -> None:
+        """Leave nothing behind of an import that did not come to its end."""
+        for file in (self._lines, self._reasons):
+            if file is not None:
+                file.close()
+                Path(file.name).unlink(missing_ok=True)
+        self._lines = self._reasons = None
 
 
 def _finish(kept: QuarantineFile, words: Words) -> None:
@@ -303,8 +335,7 @@ def _write(lines: Iterator[bytes], file: IO[bytes]) -> None:
 
 def _write_file(lines: Iterator[bytes], source: str, target: Path) -> None:
     """Written aside and renamed: an export that stops half-way leaves no half history behind."""
-    if target.exists() and Path(source).exists() and target.samefile(source):
-        raise UnreadableSource(source=source, problem="it is also the output. Name another file.")
+    _check_targets([target], [Path(source), *_files_of(source)])
     aside = tempfile.NamedTemporaryFile(  # noqa: SIM115  # renamed below
         dir=target.parent, prefix=f".{target.name}.", delete=False
     )

@@ -1,0 +1,68 @@
+# Everything a fresh machine needs to run or test the project is installed by these targets.
+# Needed beforehand: Python 3.11 or later with venv, and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LEDGER := $(BIN)/prakerja-ledger
+
+.PHONY: demo test setup lint types arrows docs bench soak mutation catalogue clean
+
+## demo: set up, import the documented history into a ledger, print the audit and one trace
+demo: $(VENV)/.installed-cli
+	@rm -f build/demo.db build/demo.db-wal build/demo.db-shm && mkdir -p build
+	$(LEDGER) import examples/data/documented.jsonl --ledger sqlite:///build/demo.db
+	@echo
+	$(LEDGER) audit sqlite:///build/demo.db --as-of 2020-07-02
+	@echo
+	$(LEDGER) trace sqlite:///build/demo.db A-READER --as-of 2020-07-02
+
+## test: set up and pass every check and test
+test: $(VENV)/.installed-test lint types arrows
+	$(BIN)/python scripts/catalogue.py check
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m coverage report --include='prakerja_ledger/domain/*,prakerja_ledger/reading/*' --fail-under=98
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check prakerja_ledger examples
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+arrows: $(VENV)/.installed-test
+	$(BIN)/lint-imports
+
+## docs: build the documentation into docs/_build
+docs: $(VENV)/.installed-test
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m sphinx -W -q -b html docs docs/_build
+
+## bench: measure beside the peers and rewrite docs/performance.md (half an hour)
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.run --output docs/performance.md
+
+## soak: random histories against the independent reading of the contract, for an hour
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m tests.soak 20000
+
+## mutation: change the statement rules one by one and see which tests notice (an hour)
+mutation: $(VENV)/.installed-mutation
+	$(BIN)/python scripts/mutation.py
+
+## catalogue: collect messages and compile the Indonesian catalogue
+catalogue: $(VENV)/.installed-test
+	$(BIN)/python scripts/catalogue.py extract
+	$(BIN)/python scripts/catalogue.py compile
+
+setup: $(VENV)/.installed-test
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-%: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,609 @@
+"""Write docs/reference/ from the code: names, fields, sentences and help texts are never typed twice.
+
+    python docs/generate.py            write the pages
+    python docs/generate.py --check    exit 1 and say which page differs from the code
+
+What the code does not say in words (when an event may be recorded, when a finding is true) is
+written here, in tables that must name every kind, status, cause code and finding the code knows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from click.testing import CliRunner
+
+from prakerja_ledger.domain import errors, facts, vocabulary
+from prakerja_ledger.domain.errors import InvalidField, PrakerjaLedgerError, Refusal, Refused
+from prakerja_ledger.domain.facts import FACTS, LARGEST_INTEGER, Course
+from prakerja_ledger.domain.holidays import INDONESIA
+from prakerja_ledger.domain.register import Register
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Scheme
+from prakerja_ledger.domain.time import LONGEST_TEXT
+from prakerja_ledger.evidence.json_line import DEEPEST_NESTING, LONGEST_LINE
+from prakerja_ledger.evidence.wire import KEPT_ATTRIBUTES, read_event
+from prakerja_ledger.interfaces.cli import explain
+from prakerja_ledger.interfaces.cli.main import COMMANDS, cli
+from prakerja_ledger.interfaces.cli.status import Status as ExitStatus
+from prakerja_ledger.reading.causes import OWNED_BY_REASON, OWNERS, Cause
+from prakerja_ledger.reading.findings import LATE_AFTER_WORKING_DAYS, Code
+from prakerja_ledger.reading.statement import Standing, Status
+
+HERE: Final = Path(__file__).parent
+REFERENCE: Final = HERE / "reference"
+MARK: Final = "<!-- Written by docs/generate.py from the code. Edit the code or that file, not this page. -->\n\n"
+
+
+# --- Markdown ------------------------------------------------------------------------------------
+
+
+def cell(text: Any) -> str:
+    """Text for a table cell: one line, and no bar that would end the cell."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A Markdown table."""
+    heads = list(headings)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join("| " + " | ".join(cell(one) for one in line) + " |\n" for line in lines)
+
+
+def code(text: Any) -> str:
+    return f"`{text}`"
+
+
+def rupiah(amount: int) -> str:
+    return f"{amount:,}"
+
+
+def sentence(text: str) -> str:
+    """A template with its fields, as a sentence with a capital; the fields in italics stay names."""
+    return text[:1].upper() + text[1:]
+
+
+def docstring(of: Any) -> str:
+    return " ".join((of.__doc__ or "").split())
+
+
+# --- history format ------------------------------------------------------------------------------
+
+
+def history_format() -> str:
+    kept = ", ".join(code(name) for name in KEPT_ATTRIBUTES)
+    return f"""# History format 1
+
+A history is a file of events, one [CloudEvents 1.0](https://github.com/cloudevents/spec) JSON
+object a line. The order of the lines is the order of recording: what an event refers to stands
+before it.
+
+```json
+{{"specversion":"1.0","id":"e-17","source":"//skillacademy","type":"prakerja.certificate-issued.v1","subject":"P-000042","time":"2020-05-19T10:00:00+07:00","recordedtime":"2020-06-02T09:00:00+07:00","data":{{"course":"C-1","certificate":"SA-0001"}}}}
+```
+
+{table(("attribute", "rule"), [
+    (code("specversion"), code('"1.0"')),
+    (f"{code('source')} and {code('id')}", "non-empty texts; together the identity of the event, and so its idempotency key"),
+    (code("type"), "one of the [event types](events.md)"),
+    (code("subject"), "the participant's opaque id; of package events the package id; of programme events `programme`. Never an identity number, a name, a telephone or an account number (advice; not checked)"),
+    (code("time"), "RFC 3339 with offset: when it happened in the world"),
+    (code("recordedtime"), "RFC 3339 with offset, optional: when the programme learned of it. Absent: equal to `time`. Never before `time`"),
+    (code("data"), "an object with exactly the fields of its [event type](events.md)"),
+    (kept, "kept and ignored"),
+    ("`x` and up to 19 of `a-z0-9`", "an extension with any JSON value; kept and ignored"),
+])}
+Any other attribute is an error.
+
+Limits
+: `source`, `id`, `subject`, the times and every text in `data` have at most {LONGEST_TEXT} characters
+  (code points). Integers in `data` are at most 2^53−1 = {rupiah(LARGEST_INTEGER)} in size. A line has
+  at most {rupiah(LONGEST_LINE)} bytes without its LF, and nests at most {DEEPEST_NESTING} levels deep
+  (the event object is the first).
+
+Money
+: Whole rupiah, a JSON integer. `600000.0`, `"600000"` and `true` are not money.
+
+Timestamps
+: RFC 3339 with offset; `t` and `z` may be lower case; no space for the `T`, no second 60, no hour 24;
+  the years 0001 to 9999, also in WIB (UTC+7). Any number of fraction digits, compared exactly.
+  A *date* always means the calendar date in WIB.
+
+Files
+: UTF-8 without a byte order mark, LF at the end of a line (a CR before it is white space). Lines of
+  only space, tab and CR are blank: skipped, and still counted as line numbers. The last line may
+  lack its LF. `.jsonl` is plain, `.jsonl.gz` and `.jsonl.zst` are compressed.
+
+Every line that is not blank ends as exactly one of three:
+
+*recorded*
+: it is part of the history from then on;
+
+*duplicate*
+: its identity is recorded already with the same `type`, `subject`, `time` (as an instant) and `data`.
+  It is counted and changes nothing;
+
+*quarantined*
+: it has no effect. It is kept whole, with its line number, a [code](quarantine.md) and a sentence
+  that says what to do.
+
+The three counts add up to the number of lines that are not blank, and are always printed.
+"""
+
+
+# --- events --------------------------------------------------------------------------------------
+
+LEGAL_WHEN: Final[Mapping[str, str]] = {
+    "enrolled": "once",
+    "enrolment-corrected": "always; of several, the latest holds",
+    "account-linked": "always; replaces the account linked before, and starts unverified",
+    "account-verified": "that account is the linked one",
+    "account-rejected": "that account is the linked one; it stays linked",
+    "account-unlinked": "that account is the linked one",
+    "training-purchased": "the purchase id is new; a package, where one is named, was offered (withdrawn since or not)",
+    "purchase-refunded": "the purchase is recorded; its refunds never add up to more than its price",
+    "course-completed": "the course is in a purchase of this participant (by any method), and was not completed before",
+    "certificate-issued": "the course is in a purchase of this participant, and was not certified before",
+    "course-rated": "the course is in a purchase of this participant; may repeat: later ratings add to or replace earlier ones, dimension by dimension, and `reviewed` once true stays true",
+    "survey-submitted": "not submitted before, and within the scheme's number of surveys",
+    "disbursement-instructed": "the disbursement id is new; the instalment exists in the scheme",
+    "disbursement-settled": "the disbursement was instructed, and has no settlement with the same reference (another reference is a second transfer)",
+    "disbursement-failed": "the disbursement was instructed and has no outcome yet",
+    "disbursement-returned": "something settled is left of it; returns never add up to more than was settled",
+    "participation-revoked": "it does not stand revoked",
+    "participation-reinstated": "it stands revoked",
+    "complaint-filed": "the complaint id is new",
+    "complaint-resolved": "it was filed and is not resolved",
+    "event-voided": "the event belongs to this subject, is no `enrolled` and no `event-voided`, and is not voided yet",
+    "package-offered": "once",
+    "package-withdrawn": "once, after the offer",
+    "package-sales-stopped": "always",
+    "payments-held": "payments are not held",
+    "payments-resumed": "payments are held",
+}
+STREAMS: Final = {
+    facts.PARTICIPANT: "the participant's id",
+    facts.PACKAGE: "the package's id",
+    facts.PROGRAMME: "`programme`",
+    facts.ANY_STREAM: "the subject of the event that it voids",
+}
+
+
+def expected(attribute: Any) -> str:
+    """What a field takes, in the words of the error that a wrong value raises."""
+    wrong = object()
+    try:
+        if attribute.converter is not None:
+            attribute.converter.converter(wrong, attribute)
+        else:
+            attribute.validator(None, attribute, wrong)
+    except InvalidField as error:
+        return str(error.fields["expected"]).replace(str(LARGEST_INTEGER), "2^53−1")
+    raise AssertionError(f"{attribute.name} takes anything")
+
+
+def event_type(name: str, kind: type[facts.Fact]) -> str:
+    rows = [
+        (code(a.name), expected(a), "optional" if a.default is None else "required")
+        for a in facts.fields_of(kind)
+    ]
+    fields = table(("field of `data`", "takes", ""), rows) if rows else "`data` is empty: `{}`.\n"
+    return f"""## {kind.kind}
+
+`{name}` · `subject` is {STREAMS[kind.stream]} · in Python `facts.{kind.__name__}`
+
+{docstring(kind)}
+
+{fields}
+Legal when: {LEGAL_WHEN[kind.kind]}.
+"""
+
+
+def events() -> str:
+    assert LEGAL_WHEN.keys() == {kind.kind for kind in FACTS.values()}, "a kind is not described"
+    course = ", ".join(code(a.name) for a in facts.fields_of(Course))  # type: ignore[arg-type]
+    return f"""# Event types
+
+{len(FACTS)} types; the names are permanent. An optional field is left out where it is absent, never
+null. A *course* is an object of {course}, each a text of 1 to {LONGEST_TEXT} characters. The
+[reason codes](reasons.md) have a page of their own.
+
+"Legal when" is judged in the order of recording, on what is recorded before, voided events left out.
+A fact that breaks a rule of the *programme* (money paid twice, a package sold after the stop) is
+recorded all the same, because it happened; it appears in the [findings](findings.md).
+
+""" + "\n".join(event_type(name, kind) for name, kind in FACTS.items())
+
+
+# --- schemes -------------------------------------------------------------------------------------
+
+
+def waves(scheme: Scheme) -> str:
+    last = scheme.waves[-1]
+    return f"{scheme.waves[0]}–{last}" if last < 1_000 else f"{scheme.waves[0]} and later"
+
+
+def schemes() -> str:
+    registered = list(KARTU_PRAKERJA.schemes.values())
+    amounts = table(
+        ("scheme", "waves", "training balance", "post-training", "survey", "total"),
+        [
+            (
+                code(s.id), waves(s), rupiah(s.training_balance),
+                f"{s.post_training.count} × {rupiah(s.post_training.each)}",
+                f"{s.survey.count} × {rupiah(s.survey.each)}", rupiah(s.total),
+            )
+            for s in registered
+        ],
+    )
+    windows = table(
+        ("scheme", "post-training due after", "survey due after", "first purchase within"),
+        [
+            (
+                code(s.id), f"{s.payment_window_working_days} working days",
+                f"{s.survey_payment_days} calendar days", f"{s.first_purchase_days} days",
+            )
+            for s in registered
+        ],
+    )
+    cut_offs = table(
+        ("scheme", "first course completed by", "surveys by", "account linked by", "training used by"),
+        [
+            (code(s.id), *(d or "–" for d in (s.first_course_by, s.surveys_by, s.account_linked_by, s.training_used_by)))
+            for s in registered
+        ],
+    )
+    sources = "".join(
+        f"`{s.id}`\n: " + "; ".join(s.sources) + ".\n\n" for s in registered
+    )
+    return f"""# Schemes
+
+What a participant may receive, by when. Whole rupiah.
+
+{amounts}
+{windows}
+{cut_offs}
+A dash: the scheme has no such cut-off. A cut-off counts to the end of its day in WIB.
+
+## Sources
+
+{sources}The [law](../law.md) puts each rule beside its source, its function and its test.
+
+## Working days
+
+Monday to Friday, less Indonesia's public holidays and government joint holidays of {INDONESIA.first.year}
+to {INDONESIA.last.year}: {len(INDONESIA.holidays)} dates, shipped as data. They were made with the
+`holidays` package, version 0.109, country `ID`, categories `public` and `government`. Outside these
+years nothing is guessed; [extend the list](../howto/auditors.md#extend-the-holidays).
+
+## Words
+
+{table(("field", "words"), [
+    ("`platform`", ", ".join(code(w) for w in vocabulary.PLATFORMS)),
+    ("`provider`", ", ".join(code(w) for w in vocabulary.PROVIDERS)),
+    ("`method`", ", ".join(code(w) for w in vocabulary.METHODS)),
+    ("`component`", ", ".join(code(w) for w in vocabulary.COMPONENTS)),
+])}"""
+
+
+# --- statuses ------------------------------------------------------------------------------------
+
+STATUS_WHEN: Final[Mapping[Status, str]] = {
+    Status.PAID: "what is paid reaches the amount. Whether it was due is the findings' matter",
+    Status.FORFEITED: "the participation stands revoked, or a cut-off of the scheme passed; what is not paid went back to the state",
+    Status.IN_FLIGHT: "a transfer was instructed and has neither settlement nor failure",
+    Status.SCHEDULED: "a second or later post-training line whose month is not reached; the first is earned",
+    Status.NOT_EARNED: "a condition is not met",
+    Status.OPEN: "the training balance can still be spent; of `training` alone",
+    Status.DUE: "earned, and the day it is due has not passed",
+    Status.OVERDUE: "earned, and the day it is due has passed",
+}
+STANDING_WHEN: Final[Mapping[Standing, str]] = {
+    Standing.ACTIVE: "the participation stands",
+    Standing.REVOKED: "revoked, and not reinstated since",
+}
+
+
+def statuses() -> str:
+    assert STATUS_WHEN.keys() == set(Status), "a status is not described"
+    assert STANDING_WHEN.keys() == set(Standing), "a standing is not described"
+    return f"""# Statuses
+
+## Of a line
+
+Of those that apply, the first is given. `training` knows only `forfeited`, `open` and `paid`, tried
+in that order.
+
+{table(("status", "in words", "when"), [(code(s.value), explain.STATUSES[s], STATUS_WHEN[s]) for s in Status])}
+## Of a participant: the standing
+
+{table(("standing", "in words", "when"), [(code(s.value), explain.STANDINGS[s], STANDING_WHEN[s]) for s in Standing])}
+## Of a command: the exit status
+
+{table(("status", "when"), [(code(int(s)), EXIT_WHEN[s]) for s in ExitStatus])}
+Of several, the first of 2, 1, 3 is given.
+"""
+
+
+EXIT_WHEN: Final[Mapping[ExitStatus, str]] = {
+    ExitStatus.DONE: "done",
+    ExitStatus.FAULT: "an internal fault, or a statement withheld because the list of holidays is too short; what could be answered was answered",
+    ExitStatus.WRONG_USAGE: "wrong usage, a source that cannot be read, or a participant who is not in view",
+    ExitStatus.QUARANTINED: "done, but lines of a history file were quarantined",
+    ExitStatus.NOT_AS_SEALED: "kept for a history that is not what it was sealed as; no command gives it yet",
+}
+
+
+# --- causes and reasons --------------------------------------------------------------------------
+
+
+def causes() -> str:
+    rows = [
+        (
+            code(cause.value),
+            "that of the [reason code](reasons.md)" if cause in OWNED_BY_REASON else code(OWNERS[cause].value),
+            sentence(explain.WHY[cause]),
+            explain.NEXT_STEP[cause],
+        )
+        for cause in Cause
+    ]
+    owners = [(code(owner.value), words) for owner, words in explain.OWNERS.items()]
+    return f"""# Causes
+
+Why a line is not paid, and who must act. The status of the line chooses which causes can stand; all
+that apply are listed, and the first is *the* cause of the line. Words in braces are filled in.
+
+{table(("cause", "owner", "why", "what to do"), rows)}
+## Owners
+
+{table(("owner", "in words"), owners)}"""
+
+
+def reasons() -> str:
+    rows = [
+        (code(r.code), explain.REASON_WORDS[r.code], code(r.owner.value), code(r.iso20022) if r.iso20022 else "–")
+        for r in vocabulary.REASONS.values()
+    ]
+    return f"""# Reason codes
+
+Why a payment partner failed or returned a transfer, or rejected an account: the `reason` of
+`disbursement-failed`, `disbursement-returned` and `account-rejected`. The owner of the code takes
+the next step. The last column names the nearest ISO 20022 status reason code.
+
+{table(("code", "in words", "owner of the next step", "ISO 20022"), rows)}"""
+
+
+# --- findings ------------------------------------------------------------------------------------
+
+FINDING_WHEN: Final[Mapping[Code, tuple[str, str, str]]] = {
+    Code.PACKAGE_BUNDLES_COURSES: ("an offered package has two or more courses", "package", "its price"),
+    Code.PACKAGE_OTHER_PLATFORM: ("a purchase by a platform other than the one that offers its package", "purchase", "its price"),
+    Code.PACKAGE_SOLD_AFTER_STOP: ("a package bought with the training balance, refunded or not, on or after the earliest effective day of a stop that names its platform", "purchase", "its price"),
+    Code.CASH_BEFORE_PACKAGE_DONE: ("money arrived on or after the day of a counting package purchase of which a course was not completed by then; still listed once it is finished", "package purchase", "all cash settled so far"),
+    Code.COURSE_UNRATED: ("a course of a counting package purchase is completed, and not all three dimensions are rated", "purchase and course", "–"),
+    Code.COURSE_NOT_EVALUABLE: ("a course of an offered package was never bought outside a package by anyone, and nobody rated it", "course", "–"),
+    Code.BALANCE_OVERSPENT: ("more was spent than the training balance", "participant", "the excess"),
+    Code.FIRST_PURCHASE_LATE: ("no counting purchase within the scheme's days from enrolment, and the participation does not stand revoked", "participant", "–"),
+    Code.PAID_UNEARNED: ("money arrived on a line that is not earned, or before the day it was earned", "settlement", "its amount"),
+    Code.PAID_TWICE: ("more is paid on a line than its amount, by two or more settlements", "line", "the excess"),
+    Code.PAID_AFTER_REVOCATION: ("money arrived after the day of the revocation that then stood", "settlement", "its amount"),
+    Code.PAID_WITHOUT_VERIFIED_ACCOUNT: ("money arrived when no linked account stood verified", "settlement", "its amount"),
+    Code.PAID_TO_OTHER_ACCOUNT: ("money arrived by an instruction that names an account other than the one then linked", "settlement", "its amount"),
+    Code.SETTLED_AFTER_FAILURE: ("a disbursement arrived that had failed before", "settlement", "its amount"),
+    Code.INSTRUCTED_UNDULY: ("an instruction for more than the line's amount, on a line paid already, in flight or not earned, or while revoked", "instruction", "its amount"),
+    Code.SHARED_ACCOUNT: ("two or more participants linked the same account at the same provider", "participant and account", "–"),
+    Code.DUPLICATE_CERTIFICATE: ("one certificate number stands for two or more (participant, course) pairs", "pair", "–"),
+    Code.CERTIFICATE_BEFORE_COMPLETION: ("a certificate before the completion of its course, or without one", "course", "–"),
+    Code.SURVEY_OUT_OF_ORDER: ("a survey submitted while one before it was not", "survey", "–"),
+    Code.WAVE_OUTSIDE_SCHEME: ("the wave that holds is not in the range of the scheme that holds", "participant", "–"),
+    Code.REPORTED_LATE: (f"a completion, certificate or rating that the programme learned of on the {LATE_AFTER_WORKING_DAYS}th working day after it, or later", "event", "–"),
+}
+
+
+def findings() -> str:
+    assert FINDING_WHEN.keys() == set(Code), "a finding is not described"
+    rows = [(code(c.value), *FINDING_WHEN[c], sentence(explain.FINDINGS[c])) for c in Code]
+    return f"""# Findings
+
+Facts that break a rule. One finding for each thing named under *per*. What a finding is, and what it
+is not, stands under [findings](../concepts/findings.md). Words in braces are filled in.
+
+{table(("code", "true when", "per", "rupiah at stake", "sentence"), rows)}
+The first four findings of letter S-148/Dir-Eks/06/2020 are `PACKAGE_BUNDLES_COURSES`,
+`CASH_BEFORE_PACKAGE_DONE`, `COURSE_UNRATED` and `COURSE_NOT_EVALUABLE`.
+"""
+
+
+# --- quarantine ----------------------------------------------------------------------------------
+
+
+def _line(id: str, kind: str, data: Any, subject: str = "P-1", **more: Any) -> bytes:
+    given = {
+        "specversion": "1.0", "id": id, "source": "//docs", "type": f"prakerja.{kind}.v1",
+        "subject": subject, "time": "2020-05-19T10:00:00+07:00", "data": data, **more,
+    }
+    return json.dumps(given).encode()
+
+
+_ENROLLED: Final = {"wave": 1, "scheme": "semi-bansos-2020"}
+QUARANTINE_WHEN: Final[Mapping[str, tuple[str, bytes]]] = {
+    "NOT_JSON": (
+        "not UTF-8, half a surrogate pair, a byte order mark, not one JSON object, a key twice, NaN, Infinity, a number no double holds, too deep or too long",
+        b'{"specversion":"1.0","id":"1","id":"2"}',
+    ),
+    "NOT_CLOUDEVENT": (
+        "an attribute is missing, unknown or of the wrong kind",
+        _line("2", "enrolled", _ENROLLED, phone="x"),
+    ),
+    "UNKNOWN_TYPE": ("`type` is not an [event type](events.md)", _line("3", "enroled", _ENROLLED)),
+    "INVALID_DATA": (
+        "`data` breaks its event type, a time is not such a timestamp, or `recordedtime` is before `time`",
+        _line("4", "enrolled", {"wave": "1", "scheme": "semi-bansos-2020"}),
+    ),
+    "CONFLICTING_DUPLICATE": (
+        "the identity is recorded with other content",
+        _line("1", "enrolled", {"wave": 2, "scheme": "semi-bansos-2020"}),
+    ),
+    "NOT_ENROLLED": (
+        "a participant event of a subject with no recorded enrolment",
+        _line("6", "survey-submitted", {"survey": 1}, subject="P-2"),
+    ),
+    "ALREADY_ENROLLED": ("a second enrolment of a subject", _line("7", "enrolled", _ENROLLED)),
+    "UNKNOWN_REFERENCE": (
+        "refers to a purchase, course, account, disbursement, complaint, package or event that is not recorded before it",
+        _line("8", "disbursement-failed", {"disbursement": "D-1", "reason": "unknown"}),
+    ),
+    "ILLEGAL_MOVE": (
+        "any other condition of [\"legal when\"](events.md) is not met",
+        _line("9", "survey-submitted", {"survey": 4}),
+    ),
+}
+
+
+def quarantine() -> str:
+    register = Register(KARTU_PRAKERJA)
+    first = read_event(_line("1", "enrolled", _ENROLLED), 1, KARTU_PRAKERJA)
+    assert not isinstance(first, Refusal)
+    register.record(first)
+    rows = []
+    for position, (name, (when, line)) in enumerate(QUARANTINE_WHEN.items(), 2):
+        event = read_event(line, position, KARTU_PRAKERJA)
+        outcome = event if isinstance(event, Refusal) else register.record(event)
+        assert isinstance(outcome, Refusal) and outcome.code == name, (name, outcome)
+        rows.append((code(name), when, sentence(str(outcome))))
+    return f"""# Quarantine codes
+
+Why a line of a history was not recorded. The codes are tried in this order, and the first that
+applies is given. The last column is the sentence of one case; each says what to do. In Python the
+same codes are those of [`Refused` and `Conflict`](errors.md).
+
+{table(("code", "when", "such as"), rows)}"""
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def _descendants(of: type[PrakerjaLedgerError], depth: int = 0) -> Iterable[tuple[type[PrakerjaLedgerError], int]]:
+    for kind in sorted(of.__subclasses__(), key=lambda one: one.__name__):
+        if kind.__module__.startswith("prakerja_ledger"):
+            yield kind, depth
+            yield from _descendants(kind, depth + 1)
+
+
+def errors_page() -> str:
+    assert errors.PrakerjaLedgerError is PrakerjaLedgerError
+    rows = [
+        (
+            code(kind.__name__),
+            code(kind.__base__.__name__),  # type: ignore[union-attr]
+            "the [quarantine code](quarantine.md)" if kind is Refused else code(kind.code),
+            docstring(kind),
+            sentence(kind.template),
+        )
+        for kind, _ in _descendants(PrakerjaLedgerError)
+    ]
+    return f"""# Errors
+
+Every error that the package raises on purpose is a `PrakerjaLedgerError`. Each has a `code` that
+does not change, `fields` (a mapping), and a text made of them: what happened, and what to do now.
+Words in braces are the fields.
+
+{table(("error", "is a", "`code`", "meaning", "text"), rows)}
+What is not in this table is a fault of the program, such as a `TypeError` for a field that a fact
+does not have.
+"""
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def help_of(*arguments: str) -> str:
+    result = CliRunner().invoke(
+        cli, [*arguments, "--help"], prog_name="prakerja-ledger", terminal_width=80, max_content_width=80
+    )
+    assert result.exit_code == 0, result.output
+    return "\n".join(line.rstrip() for line in result.output.rstrip().splitlines())
+
+
+def commands() -> str:
+    parts = [f"## {name}\n\n```text\n{help_of(name)}\n```\n" for name in COMMANDS]
+    return f"""# Commands
+
+The command line is the extra `cli` of the package. Results go to standard output, errors to standard
+error. On a terminal results are tables; in a pipe they are plain text. `NO_COLOR` is honoured. The
+[exit statuses](statuses.md#of-a-command-the-exit-status) are the same for every command.
+
+```text
+{help_of()}
+```
+
+""" + "\n".join(parts)
+
+
+# --- all -----------------------------------------------------------------------------------------
+
+INDEX: Final = """# Reference
+
+These pages are written from the code, and a test holds them equal to it.
+
+```{toctree}
+:maxdepth: 1
+
+history-format
+events
+schemes
+statuses
+causes
+reasons
+findings
+quarantine
+errors
+commands
+```
+"""
+PAGES: Final = {
+    "index": lambda: INDEX,
+    "history-format": history_format,
+    "events": events,
+    "schemes": schemes,
+    "statuses": statuses,
+    "causes": causes,
+    "reasons": reasons,
+    "findings": findings,
+    "quarantine": quarantine,
+    "errors": errors_page,
+    "commands": commands,
+}
+
+
+def pages() -> dict[str, str]:
+    """Each file's name and text."""
+    return {f"{name}.md": MARK + make() for name, make in PAGES.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 on a difference")
+    check = parser.parse_args().check
+    made = pages()
+    there = {path.name: path.read_text(encoding="utf-8") for path in REFERENCE.glob("*.md")}
+    differing = sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
+    if check:
+        for name in differing:
+            print(f"docs/reference/{name} differs from the code. Run: python docs/generate.py", file=sys.stderr)
+        return int(bool(differing))
+    REFERENCE.mkdir(exist_ok=True)
+    for name in differing:
+        if name in made:
+            (REFERENCE / name).write_text(made[name], encoding="utf-8")
+        else:
+            (REFERENCE / name).unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
