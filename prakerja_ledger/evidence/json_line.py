@@ -35,10 +35,7 @@ class NotJson(ValueError):
 def load_object(line: bytes) -> dict[str, Any]:
     """The object on a line. Raises NotJson, and nothing else, whatever the bytes are."""
     if len(line) > LONGEST_LINE:
-        raise NotJson(
-            "the line is longer than {limit} bytes. Split what it holds into events of their own.",
-            limit=LONGEST_LINE,
-        )
+        raise overlong()
     _check_nesting(line)
     try:
         text = line.decode("utf-8")
@@ -54,6 +51,14 @@ def load_object(line: bytes) -> dict[str, Any]:
     if "\\u" in text:
         _check_surrogates(value)
     return value
+
+
+def overlong() -> NotJson:
+    """A line above the longest length."""
+    return NotJson(
+        "the line is longer than {limit} bytes. Split what it holds into events of their own.",
+        limit=LONGEST_LINE,
+    )
 
 
 def _check_nesting(line: bytes) -> None:

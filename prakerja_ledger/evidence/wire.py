@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from attrs import frozen
 from msgspec import UNSET, Meta, UnsetType
 
 from prakerja_ledger.domain import facts as f
@@ -22,7 +21,7 @@ from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.facts import FACTS, Fact
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import LONGEST_TEXT, in_wib, instant
-from prakerja_ledger.evidence.json_line import LONGEST_LINE, NotJson, load_object
+from prakerja_ledger.evidence.json_line import LONGEST_LINE, NotJson, load_object, overlong
 
 NOT_JSON: Final = "NOT_JSON"
 NOT_CLOUDEVENT: Final = "NOT_CLOUDEVENT"
@@ -213,9 +212,10 @@ def _check_field_names(kind: type[Fact], data: Mapping[str, Any]) -> None:
             raise InvalidField(field=name, found="missing", expected=f"all of: {allowed}")
 
 
-@frozen
-class Blank:
-    """A line of only space, tab and CR: skipped, and still counted as a line number."""
+def too_long() -> Refusal:
+    """The refusal of a line above the longest length."""
+    error = overlong()
+    return Refusal(code=NOT_JSON, template=error.template, fields=error.fields)
 
 
 def is_blank(line: bytes) -> bool:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, NoReturn, Protocol, Self
 
 from attrs import define, field, frozen
 
@@ -15,16 +15,19 @@ from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Duplicate
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.domain.time import Instant, in_wib, instant_of
-from prakerja_ledger.evidence.json_line import load_object
-from prakerja_ledger.evidence.wire import read_event
+from prakerja_ledger.evidence.json_line import LONGEST_LINE
+from prakerja_ledger.evidence.wire import read_event, too_long
 from prakerja_ledger.ledger.cloudevent import Recordable, as_line
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper
+from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.streams import JournalStreams, recorded_event
 from prakerja_ledger.reading.dossier import look_at_programme
 from prakerja_ledger.reading.statement import Statement, statement
 from prakerja_ledger.reading.view import View
 
+_MOST_STREAMS: Final = 1_000
+"""Participants kept folded between single records."""
 STORES: Final = {"sqlite": "prakerja_ledger.stores.sqlite"}
 """URL scheme to the module that opens it. Named, not imported: stores know the ledger, not it them."""
 
@@ -59,10 +62,24 @@ class Ledger:
     programme: Programme = KARTU_PRAKERJA
     clock: Clock = system_clock
     _mapper: LedgerMapper = field(init=False, factory=LedgerMapper)
+    _registrar: Registrar = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Stored lines are read under this ledger's programme."""
         self._mapper.programme = self.programme
+        self._registrar = self.registrar(most_streams=_MOST_STREAMS)
+
+    def registrar(self, *, most_streams: int, most_identities: int = 0) -> Registrar:
+        """A registrar of this ledger that keeps so many participants folded.
+
+        `most_identities` identities are kept as well while a ledger that was empty is filled.
+        """
+        return Registrar(
+            self.programme,
+            self._mapper,
+            most_streams=most_streams,
+            most_identities=most_identities,
+        )
 
     @classmethod
     def open(
@@ -107,40 +124,40 @@ class Ledger:
         and Refused where the format or the history forbids it; then nothing was written.
         """
         line = as_line(event)
-        with self.journal.writing() as writing:
-            read = self._read(line)
-            if isinstance(read, Refusal):
-                raise Refused(refusal=read)
-            line, unrecorded = read
-            outcome = self.streams(writing).register(self.programme).record(unrecorded)
-            if isinstance(outcome, Duplicate):
-                return Receipt(outcome.position, duplicate=True)
-            if isinstance(outcome, Refusal):
-                raise _as_error(outcome)
-            (position,) = writing.append([recorded_event(outcome.stream, unrecorded, line)])
-            return Receipt(position)
+        try:
+            with self.journal.writing() as writing:
+                register = self._registrar.register(writing)
+                line, read = self._read(line, self._registrar.head + 1)
+                if isinstance(read, Refusal):
+                    return _raise(read)
+                outcome = register.record(read)
+                if isinstance(outcome, Refusal):
+                    return _raise(outcome)
+                if isinstance(outcome, Duplicate):
+                    return Receipt(outcome.position, duplicate=True)
+                positions = writing.append([recorded_event(outcome.stream, read, line)])
+        except (Refused, Conflict):
+            raise
+        except BaseException:
+            self._registrar.forget()
+            raise
+        self._registrar.appended(positions)
+        return Receipt(positions[0])
 
-    def _read(self, line: bytes) -> tuple[bytes, Event] | Refusal:
+    def _read(self, line: bytes, position: int) -> tuple[bytes, Event | Refusal]:
         """The event of a line, and the line with the ledger's time of recording where it had none."""
-        event = read_event(line, _NEXT, self.programme)
+        event = read_event(line, position, self.programme)
         if isinstance(event, Refusal):
-            return event
+            return line, event
         # Inside valid JSON a line break can only stand between tokens; in a history it ends an event.
         line = line.replace(b"\r", b" ").replace(b"\n", b" ")
-        if _names_recordedtime(line):
-            return line, event
-        stamped = self._stamped(line, event.occurred_at)
-        again = read_event(stamped, _NEXT, self.programme)
-        return again if isinstance(again, Refusal) else (stamped, again)
-
-    def _stamped(self, line: bytes, occurred_at: Instant) -> bytes:
-        """The line with a recordedtime at its end.
-
-        A reporter's clock may run ahead of ours; a fact is then recorded at its own time, rather
-        than refused for being before itself.
-        """
-        now = max(instant_of(self.clock()), occurred_at)
-        return line[: line.rindex(b"}")] + b',"recordedtime":"' + in_wib(now).encode() + b'"}'
+        if event.recorded_at is not event.occurred_at:
+            return line, event  # without a recordedtime the reader uses the one instant for both
+        now = max(instant_of(self.clock()), event.occurred_at)
+        stamped = _stamped(line, now)
+        if len(stamped) > LONGEST_LINE:
+            return line, too_long()
+        return stamped, event._replace(recorded_at=now)
 
     def statement(
         self, participant: str, *, as_of: date, known_at: Instant | None = None
@@ -184,18 +201,16 @@ class Ledger:
         return JournalStreams(reading, self._mapper)
 
 
-def _names_recordedtime(line: bytes) -> bool:
-    """Whether a valid line has a recordedtime of its own; the key may be written with escapes."""
-    if b"recordedtime" not in line and b"\\" not in line:
-        return False
-    return "recordedtime" in load_object(line)
+def _stamped(line: bytes, now: Instant) -> bytes:
+    """The line with a recordedtime at its end.
+
+    A reporter's clock may run ahead of ours; its fact is recorded at its own time, rather than
+    refused for being before itself: `now` is the later of the two.
+    """
+    return line[: line.rindex(b"}")] + b',"recordedtime":"' + in_wib(now).encode() + b'"}'
 
 
-_NEXT: Final = 1 << 62
-"""A position after every recorded one: the event at hand is the last in the order of recording."""
-
-
-def _as_error(refusal: Refusal) -> Refused | Conflict:
+def _raise(refusal: Refusal) -> NoReturn:
     if refusal.code == Conflict.code:
-        return Conflict(**refusal.fields)
-    return Refused(refusal=refusal)
+        raise Conflict(**refusal.fields)
+    raise Refused(refusal=refusal)

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
-from prakerja_ledger.domain.register import Register
+from prakerja_ledger.domain.register import Identities, Register
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Package, Participant, ProgrammeStream, Stream
 from prakerja_ledger.ledger.journal import (
@@ -35,11 +35,14 @@ class JournalIdentities:
     """Identities as recorded; those that join are the journal's business once appended."""
 
     finder: FindsIdentities
+    complete: bool = False
+    """Whether `added` holds every identity: the journal was empty, and none was let go since."""
     added: dict[tuple[str, str], int] = field(factory=dict)
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the recorded event of this identity."""
-        return self.added.get((source, id)) or self.finder.find(source, id)
+        found = self.added.get((source, id))
+        return found if found is not None or self.complete else self.finder.find(source, id)
 
     def claim(self, source: str, id: str, position: int) -> int:
         """Take the identity for a position, unless it is taken; returns the position that has it."""
@@ -63,14 +66,14 @@ class JournalStreams:
         self.participants = JournalParticipants(self)
         self.packages = JournalPackages(self)
 
-    def register(self, programme: Programme) -> Register:
+    def register(self, programme: Programme, identities: Identities) -> Register:
         """A register that judges against the journal."""
         return Register(
             programme,
             participants=self.participants,
             packages=self.packages,
             load_programme=self.programme_stream,
-            identities=JournalIdentities(self.reading),
+            identities=identities,
         )
 
     def programme_stream(self) -> ProgrammeStream:
