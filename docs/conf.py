@@ -23,5 +23,4 @@ html_title = "prakerja-ledger"
 html_show_sphinx = False
 html_show_copyright = False
 
-myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -99,36 +99,24 @@ before it.
 ])}
 Any other attribute is an error.
 
-Limits
-: `source`, `id`, `subject`, the times and every text in `data` have at most {LONGEST_TEXT} characters
+- **Limits**: `source`, `id`, `subject`, the times and every text in `data` have at most {LONGEST_TEXT} characters
   (code points). Integers in `data` are at most 2^53−1 = {rupiah(LARGEST_INTEGER)} in size. A line has
   at most {rupiah(LONGEST_LINE)} bytes without its LF, and nests at most {DEEPEST_NESTING} levels deep
   (the event object is the first).
-
-Money
-: Whole rupiah, a JSON integer. `600000.0`, `"600000"` and `true` are not money.
-
-Timestamps
-: RFC 3339 with offset; `t` and `z` may be lower case; no space for the `T`, no second 60, no hour 24;
+- **Money**: Whole rupiah, a JSON integer. `600000.0`, `"600000"` and `true` are not money.
+- **Timestamps**: RFC 3339 with offset; `t` and `z` may be lower case; no space for the `T`, no second 60, no hour 24;
   the years 0001 to 9999, also in WIB (UTC+7). Any number of fraction digits, compared exactly.
   A *date* always means the calendar date in WIB.
-
-Files
-: UTF-8 without a byte order mark, LF at the end of a line (a CR before it is white space). Lines of
+- **Files**: UTF-8 without a byte order mark, LF at the end of a line (a CR before it is white space). Lines of
   only space, tab and CR are blank: skipped, and still counted as line numbers. The last line may
   lack its LF. `.jsonl` is plain, `.jsonl.gz` and `.jsonl.zst` are compressed.
 
 Every line that is not blank ends as exactly one of three:
 
-*recorded*
-: it is part of the history from then on;
-
-*duplicate*
-: its identity is recorded already with the same `type`, `subject`, `time` (as an instant) and `data`.
+- *recorded*: it is part of the history from then on;
+- *duplicate*: its identity is recorded already with the same `type`, `subject`, `time` (as an instant) and `data`.
   It is counted and changes nothing;
-
-*quarantined*
-: it has no effect. It is kept whole, with its line number, a [code](quarantine.md) and a sentence
+- *quarantined*: it has no effect. It is kept whole, with its line number, a [code](quarantine.md) and a sentence
   that says what to do.
 
 The three counts add up to the number of lines that are not blank, and are always printed.
@@ -258,7 +246,7 @@ def schemes() -> str:
         ],
     )
     sources = "".join(
-        f"`{s.id}`\n: " + "; ".join(s.sources) + ".\n\n" for s in registered
+        f"- `{s.id}`: " + "; ".join(s.sources) + ".\n" for s in registered
     )
     return f"""# Schemes
 
@@ -271,7 +259,8 @@ A dash: the scheme has no such cut-off. A cut-off counts to the end of its day i
 
 ## Sources
 
-{sources}The [law](../law.md) puts each rule beside its source, its function and its test.
+{sources}
+The [law](../law.md) puts each rule beside its source, its function and its test.
 
 ## Working days
 

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from prakerja_ledger.domain.schemes import Instalments as Instalments
     from prakerja_ledger.domain.schemes import Programme as Programme
     from prakerja_ledger.domain.schemes import Scheme as Scheme
+    from prakerja_ledger.interfaces.source import open_history as open_history
     from prakerja_ledger.ledger.cloudevent import CloudEvent as CloudEvent
     from prakerja_ledger.ledger.ledger import Ledger as Ledger
     from prakerja_ledger.ledger.ledger import Receipt as Receipt
+    from prakerja_ledger.reading.evaluation import Evaluation as Evaluation
     from prakerja_ledger.reading.statement import Statement as Statement
     from prakerja_ledger.reading.statement import StatementLine as StatementLine
     from prakerja_ledger.reading.view import View as View
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CloudEvent": "ledger.cloudevent",
     "Conflict": "domain.errors",
+    "Evaluation": "reading.evaluation",
     "Instalments": "domain.schemes",
     "InvalidInput": "domain.errors",
     "KARTU_PRAKERJA": "domain.schemes",
@@ -44,6 +47,7 @@ _HOMES = {
     "Statement": "reading.statement",
     "StatementLine": "reading.statement",
     "View": "reading.view",
+    "open_history": "interfaces.source",
 }
 __all__ = ["facts", *_HOMES]  # noqa: PLE0604  # the names of a literal table
 

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, T201  # a script, which speaks to who runs it
 """The catalogues of messages: `python scripts/catalogue.py extract | compile | check`.
 
 A message id is the English sentence itself, wherever the code defines one: `N_("…")`, the
@@ -28,8 +29,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "prakerja_ledger"
 LOCALES: Final = PACKAGE / "interfaces" / "locale"
 DOMAIN: Final = "prakerja_ledger"
-LANGUAGES: Final = ("id",)
-"""Those with a catalogue. English is the language of the message ids and needs none."""
+LANGUAGES: Final[Mapping[str, str]] = {"id": "nplurals=1; plural=0;"}
+"""Those with a catalogue, and their plural forms. English is the language of the message ids."""
 
 POT: Final = LOCALES / f"{DOMAIN}.pot"
 
@@ -146,11 +147,14 @@ class Plain(Catalog):
     """A catalogue whose header says what readers need and nothing that differs between runs."""
 
     @property
-    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[override]
+    def mime_headers(self) -> list[tuple[str, str]]:
         """The header, in its order."""
         headers = [("Project-Id-Version", "prakerja-ledger")]
         if self.locale is not None:
-            headers += [("Language", str(self.locale)), ("Plural-Forms", self.plural_forms)]
+            headers += [
+                ("Language", str(self.locale)),
+                ("Plural-Forms", LANGUAGES[str(self.locale)]),
+            ]
         return [
             *headers,
             ("MIME-Version", "1.0"),
@@ -346,7 +350,7 @@ def _ids(catalogue: Catalog) -> Iterator[str]:
 
 
 def _shown(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
 
 
 COMMANDS: Final[Mapping[str, Callable[[], int]]] = {

@@ -97,8 +97,17 @@ class NotInView(InvalidInput):
 
     code = "NOT_IN_VIEW"
     template = (
-        "participant {participant} is not in view: no enrolment dated by {as_of} is on record{known}. "
-        "Check the id, or ask for a later --as-of or --known-at."
+        "participant {participant} is not in view: no enrolment dated by {as_of} is on record. "
+        "Check the id, or ask for a later day (--as-of)."
+    )
+
+
+class NotKnownInView(NotInView):
+    """As NotInView, where only what was known by a moment is asked for."""
+
+    template = (
+        "participant {participant} is not in view: no enrolment dated by {as_of} was known by "
+        "{known_at}. Check the id, or ask for a later day (--as-of) or moment (--known-at)."
     )
 
 

@@ -79,8 +79,8 @@ _UNKNOWN: Final = {
         "package {name} was never offered before it. Import the offer first, then this line again."
     ),
     "event": (
-        "no event {name} of this subject is recorded before it. "
-        "Import that event first, then this line again."
+        "no event {name} of this subject is recorded before it. Import that event first, or correct "
+        "the source and id that the void names."
     ),
 }
 
@@ -106,11 +106,18 @@ def _purchase(p: Participant, fact: f.TrainingPurchased, around: Surroundings) -
 
 
 def _used(what: str, name: str) -> Refusal:
-    return illegal(
-        "{what} id {name} is used already, and an id is never used again. Give it a new one.",
-        what=what,
-        name=name,
-    )
+    return illegal(_USED[what], name=name)
+
+
+_USED: Final = {
+    "purchase": "purchase id {name} is used already, and an id is never used again. Give it a new one.",
+    "disbursement": (
+        "disbursement id {name} is used already, and an id is never used again. Give it a new one."
+    ),
+    "complaint": (
+        "complaint id {name} is used already, and an id is never used again. Give it a new one."
+    ),
+}
 
 
 def _refund(p: Participant, fact: f.PurchaseRefunded, _: Surroundings) -> Refusal | None:

@@ -125,7 +125,7 @@ class PackagesInMemory(dict[str, Package]):
 
 
 _VOID_NOT_VOIDABLE: Final = (
-    "an {kind} cannot be voided. Correct an enrolment by an enrolment-corrected; a voided event is "
+    "{kind} events cannot be voided. Correct an enrolment by an enrolment-corrected; a voided event is "
     "sent again under a new id."
 )
 

@@ -21,11 +21,13 @@ from prakerja_ledger.domain.register import (
     Recorded,
     Register,
 )
-from prakerja_ledger.domain.schemes import Programme
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.domain.streams import ProgrammeStream
 from prakerja_ledger.evidence.wire import is_blank, read_event
 from prakerja_ledger.interfaces.history_file import Line, OverlongLine, lines_of
 from prakerja_ledger.interfaces.spool import SpooledIdentities, SpooledParticipants
+from prakerja_ledger.reading.evaluation import Evaluation
+from prakerja_ledger.reading.view import View
 
 Tick = Callable[[int], None]
 """Called with the number of lines read so far, now and then."""
@@ -157,6 +159,16 @@ class History:
     tally: Tally | None
     """How the lines of a file ended; None for a ledger, which holds recorded events only."""
 
+    def evaluation(self, view: View, programme: Programme = KARTU_PRAKERJA) -> Evaluation:
+        """The source in one view."""
+        return Evaluation(
+            participants=self.participants,
+            packages=self.packages,
+            programme_stream=self.programme_stream,
+            view=view,
+            programme=programme,
+        )
+
     @property
     def quarantined(self) -> int:
         return 0 if self.tally is None else self.tally.quarantined
@@ -168,7 +180,9 @@ def is_ledger(source: str) -> bool:
 
 
 @contextmanager
-def open_history(source: str, programme: Programme, tick: Tick = no_tick) -> Iterator[History]:
+def open_history(
+    source: str, programme: Programme = KARTU_PRAKERJA, tick: Tick = no_tick
+) -> Iterator[History]:
     """A source, read. Raises UnreadableSource."""
     if is_ledger(source):
         with _ledger_history(source, programme) as history:

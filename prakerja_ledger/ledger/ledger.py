@@ -10,7 +10,7 @@ from typing import Final, NoReturn, Protocol, Self
 
 from attrs import define, field, frozen
 
-from prakerja_ledger.domain.errors import Conflict, NotInView, Refusal, Refused, UnreadableSource
+from prakerja_ledger.domain.errors import Conflict, Refusal, Refused, UnreadableSource
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Duplicate
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
@@ -22,8 +22,8 @@ from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.streams import JournalStreams, recorded_event
-from prakerja_ledger.reading.dossier import look_at_programme
-from prakerja_ledger.reading.statement import Statement, statement
+from prakerja_ledger.reading.evaluation import Evaluation
+from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.view import View
 
 _MOST_STREAMS: Final = 1_000
@@ -166,19 +166,15 @@ class Ledger:
 
         Raises NotInView, and CalendarTooShort where a due date lies beyond the list of holidays.
         """
-        view = View(as_of=as_of, known_at=known_at)
         with self.journal.reading() as reading:
             streams = self.streams(reading)
-            found = streams.participants.get(participant)
-            around = look_at_programme(streams.programme_stream(), view)
-        made = None if found is None else statement(found, view, self.programme, around)
-        if made is None:
-            raise NotInView(
-                participant=participant,
-                as_of=as_of,
-                known="" if known_at is None else f" and known by {in_wib(known_at)}",
-            )
-        return made
+            return Evaluation(
+                participants=streams.participants,
+                packages=streams.packages,
+                programme_stream=streams.programme_stream(),
+                view=View(as_of=as_of, known_at=known_at),
+                programme=self.programme,
+            ).statement(participant)
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the event of that identity; None where it was never recorded."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain import vocabulary
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.schemes import Scheme
+from prakerja_ledger.domain.time import day
 from prakerja_ledger.domain.vocabulary import REASONS, Owner
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.reading.causes import Because, Cause
@@ -21,7 +23,7 @@ STATUSES: Final[Mapping[Status, str]] = {
     Status.SCHEDULED: N_("scheduled"),
     Status.NOT_EARNED: N_("not earned yet"),
     Status.OPEN: N_("open"),
-    Status.DUE: N_("due"),
+    Status.DUE: N_("payable"),
     Status.OVERDUE: N_("overdue"),
 }
 STANDINGS: Final[Mapping[Standing, str]] = {
@@ -55,7 +57,7 @@ WHY: Final[Mapping[Cause, str]] = {
     Cause.EARLIER_SURVEY_NOT_SUBMITTED: N_("an earlier survey is not submitted"),
     Cause.SURVEY_NOT_SUBMITTED: N_("this survey is not submitted"),
     Cause.REPORT_LAG: N_("the report of what was done reached the programme only later"),
-    Cause.PROGRAMME_HOLD: N_("the programme held all payments"),
+    Cause.PROGRAMME_HOLD: N_("the programme holds all payments"),
     Cause.ACCOUNT_NOT_ON_RECORD: N_("no bank account or e-wallet is linked on record"),
     Cause.ACCOUNT_REJECTED: N_("the payment partner rejected the linked account: {reason}"),
     Cause.ACCOUNT_NOT_VERIFIED: N_("the linked account is not verified yet"),
@@ -112,7 +114,7 @@ REASON_WORDS: Final[Mapping[str, str]] = {
     "insufficient-funds": N_("the programme's account held too little"),
     "partner-rejected": N_("the payment partner rejected it without a reason"),
     "technical": N_("a technical fault at the payment partner"),
-    "unknown": N_("for an unknown reason"),
+    "unknown": N_("the reason is unknown"),
 }
 assert REASON_WORDS.keys() == REASONS.keys(), "a reason without words"
 
@@ -156,7 +158,7 @@ assert WHAT_HAPPENED.keys() == set(f.FACTS.values()), "a kind of fact without a 
 
 FINDINGS: Final[Mapping[Code, str]] = {
     Code.PACKAGE_BUNDLES_COURSES: N_(
-        "the package mixes {courses} courses of {institutions} institutions"
+        "the package bundles {courses} courses (institutions: {institutions})"
     ),
     Code.PACKAGE_OTHER_PLATFORM: N_("package {package} of {offered_by} was sold by {platform}"),
     Code.PACKAGE_SOLD_AFTER_STOP: N_(
@@ -187,7 +189,7 @@ FINDINGS: Final[Mapping[Code, str]] = {
     Code.SHARED_ACCOUNT: N_(
         "account {account} at {provider} is used by {participants} participants"
     ),
-    Code.DUPLICATE_CERTIFICATE: N_("certificate {certificate} stands for {pairs} courses"),
+    Code.DUPLICATE_CERTIFICATE: N_("certificate number {certificate} is used {pairs} times"),
     Code.CERTIFICATE_BEFORE_COMPLETION: N_(
         "certificate {certificate} came before course {course} was finished"
     ),
@@ -196,6 +198,49 @@ FINDINGS: Final[Mapping[Code, str]] = {
     Code.REPORTED_LATE: N_("{type} of course {course} was reported ten working days late or more"),
 }
 assert FINDINGS.keys() == set(Code), "a finding without a sentence"
+
+
+METHODS: Final[Mapping[str, str]] = {
+    "prakerja": N_("training balance"),
+    "bank-transfer": N_("bank transfer"),
+    "atm": N_("ATM"),
+    "credit-card": N_("credit card"),
+    "e-money": N_("e-money"),
+    "other": N_("other means"),
+}
+REVOCATIONS: Final[Mapping[str, str]] = {
+    "no-first-purchase": N_("no first purchase"),
+    "ineligible": N_("not eligible"),
+    "fraud": N_("fraud"),
+    "other": N_("another reason"),
+}
+OUTCOMES: Final[Mapping[str, str]] = {
+    "paid": N_("paid out"),
+    "explained": N_("explained"),
+    "rejected": N_("rejected"),
+    "withdrawn": N_("withdrawn"),
+}
+DIMENSIONS: Final[Mapping[str, str]] = {
+    "instructor": N_("instructor"),
+    "facilities": N_("facilities"),
+    "programme": N_("programme"),
+}
+UNDULY: Final[Mapping[str, str]] = {
+    "over-amount": N_("more than the line's amount"),
+    "already-paid": N_("the line was paid already"),
+    "in-flight": N_("another transfer was in flight"),
+    "not-earned": N_("the line was not earned"),
+    "revoked": N_("the participation stood revoked"),
+}
+REPORTS: Final[Mapping[str, str]] = {
+    "course-completed": N_("the completion"),
+    "certificate-issued": N_("the certificate"),
+    "course-rated": N_("the rating"),
+}
+assert METHODS.keys() == set(vocabulary.METHODS), "a method without words"
+assert REVOCATIONS.keys() == set(vocabulary.REVOCATION_REASONS), "a revocation without words"
+assert OUTCOMES.keys() == set(vocabulary.COMPLAINT_OUTCOMES), "an outcome without words"
+assert DIMENSIONS.keys() == set(vocabulary.DIMENSIONS), "a dimension without words"
 
 
 def why(words: Words, because: Because, line: StatementLine, scheme: Scheme) -> str:
@@ -238,7 +283,12 @@ def what_happened(words: Words, event: Event, participant: Any = None) -> str:
     if "effective" in fields:
         fields["effective"] = words.day(fact.effective)
     match fact:
+        case f.ParticipationRevoked():
+            fields["reason"] = words(REVOCATIONS[fact.reason])
+        case f.ComplaintResolved():
+            fields["outcome"] = words(OUTCOMES[fact.outcome])
         case f.TrainingPurchased():
+            fields["method"] = words(METHODS[fact.method])
             fields["courses"] = words.listed(one.course for one in fact.courses)
             fields["package"] = (
                 words(N_(", as package {package}"), package=fact.package) if fact.package else ""
@@ -264,11 +314,21 @@ def _amount(event: Event, participant: Any) -> int:
 
 def finding_sentence(words: Words, code: Code, detail: Mapping[str, Any]) -> str:
     """A finding in a plain sentence."""
-    fields = {
-        name: ", ".join(value) if isinstance(value, list) else value
-        for name, value in detail.items()
-    }
-    return words(FINDINGS[code], **fields)
+    return words(FINDINGS[code], **{name: _detail(words, name, v) for name, v in detail.items()})
+
+
+def _detail(words: Words, name: str, value: Any) -> Any:
+    """One value of a finding's detail, in words where it is one of ours."""
+    known = _IN_WORDS.get(name)
+    if isinstance(value, list):
+        return ", ".join(words(known[one]) if known else one for one in value)
+    if known is not None:
+        return words(known[value])
+    return words.day(day(value)) if name in _DATES and value is not None else value
+
+
+_IN_WORDS: Final = {"why": UNDULY, "missing": DIMENSIONS, "type": REPORTS}
+_DATES: Final = frozenset({"effective", "limit", "earned_on", "finished_on"})
 
 
 def event_name(event: Event) -> str:

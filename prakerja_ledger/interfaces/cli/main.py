@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 import click
-from click.utils import PacifyFlushWrapper
 
 from prakerja_ledger.interfaces.cli.status import Status
 
@@ -80,9 +79,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         status = _quietly()
     except SystemExit as stop:
-        if type(sys.stdout) is not PacifyFlushWrapper:
+        if type(sys.stdout).__name__ != "PacifyFlushWrapper":
             raise
-        del stop  # click saw the broken pipe first, and calls it a failure
+        del stop  # click saw the broken pipe first, put this wrapper there, and calls it a failure
         status = _quietly()
     sys.exit(status)
 

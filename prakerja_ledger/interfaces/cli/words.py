@@ -19,6 +19,8 @@ from prakerja_ledger.domain.time import Instant, date_of
 
 LANGUAGES: Final = ("id", "en")
 _DOMAIN: Final = "prakerja_ledger"
+_RUPIAH_FIELDS: Final = frozenset({"sum", "price", "left"})
+"""Fields of refusals that hold whole rupiah."""
 _LOCALES: Final = Path(__file__).parent.parent / "locale"
 
 
@@ -54,7 +56,17 @@ class Words:
     def __call__(self, message: str, **fields: Any) -> str:
         """A message in this language, with its fields filled in (made safe to show)."""
         said = self._catalogue.gettext(message) if message else ""
-        return said.format(**{k: shown(str(v)) for k, v in fields.items()}) if fields else said
+        if not fields:
+            return said
+        return said.format(**{name: self._said(name, value) for name, value in fields.items()})
+
+    def _said(self, name: str, value: Any) -> str:
+        """A field as people read it: a date with its weekday, rupiah as rupiah, text made safe."""
+        if isinstance(value, date):
+            return self.day(value)
+        if name in _RUPIAH_FIELDS and isinstance(value, int):
+            return self.money(value)
+        return shown(str(value))
 
     def refusal(self, refusal: Refusal) -> str:
         """Why a line cannot be recorded."""

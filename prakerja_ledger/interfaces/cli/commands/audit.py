@@ -14,7 +14,6 @@ from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.commands.statements import (
     Reader,
-    all_findings,
     reading,
     show_totals,
     view_line,
@@ -96,7 +95,7 @@ def audit_command(
     with reading(source, view_of(as_of, known_at), holidays, words) as reader:
         summary = Summary()
         by_wave = totals(summary.watched(reader.statements()), "wave")
-        findings = all_findings(reader)
+        findings = reader.findings()
         output.heading(words(N_("Audit of {source}"), source=source))
         click.echo(view_line(words, reader.view))
         click.echo()

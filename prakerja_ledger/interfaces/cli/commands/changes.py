@@ -77,7 +77,7 @@ def _differences(reader: Reader, first: View, second: View, participants: tuple[
     wanted = sorted(set(participants))
     for name in wanted:
         if reader.history.participants.get(name) is None:
-            raise reader.not_in_view(name)
+            reader.evaluation.participant(name)  # raises: nothing at all is recorded of them
     found = (
         (reader.history.participants.get(name) for name in wanted)
         if wanted

@@ -37,25 +37,22 @@ from prakerja_ledger.interfaces.source import History, open_history
 from prakerja_ledger.reading import statement as law
 from prakerja_ledger.reading import totals as sums
 from prakerja_ledger.reading.causes import Cause
-from prakerja_ledger.reading.dossier import ProgrammeInView, look_at_programme, open_dossier
-from prakerja_ledger.reading.findings import Code, Finding, Findings, look_at_packages
-from prakerja_ledger.reading.view import View, look
+from prakerja_ledger.reading.evaluation import Evaluation
+from prakerja_ledger.reading.findings import Code, Finding
+from prakerja_ledger.reading.view import View
 
 
 @define(eq=False)
 class Reader:
-    """A source in one view: makes statements, and remembers what could not be made."""
+    """An evaluation in front of a person: what cannot be answered is said, and the rest goes on."""
 
     history: History
-    view: View
-    programme: Programme
+    evaluation: Evaluation
     words: Words
-    around: ProgrammeInView = field(init=False)
     status: Status = field(init=False, default=Status.DONE)
 
     def __attrs_post_init__(self) -> None:
-        """The programme's own facts are looked at once."""
-        self.around = look_at_programme(self.history.programme_stream, self.view)
+        """Quarantined lines have no effect; nobody should learn that from a wrong sum."""
         if self.history.quarantined:
             self.worsen(Status.QUARANTINED)
             output.complain(
@@ -69,17 +66,17 @@ class Reader:
                 )
             )
 
+    @property
+    def view(self) -> View:
+        return self.evaluation.view
+
+    @property
+    def programme(self) -> Programme:
+        return self.evaluation.programme
+
     def worsen(self, status: Status) -> None:
         """End with this status, unless a worse one is due."""
         self.status = worst(self.status, status)
-
-    def statement(self, participant: Participant) -> law.Statement | None:
-        """The statement; where the calendar is too short, says so and goes on without it."""
-        try:
-            return law.statement(participant, self.view, self.programme, self.around)
-        except CalendarTooShort as error:
-            self.complain_of_calendar(participant.id, error)
-            return None
 
     def complain_of_calendar(self, participant: str, error: CalendarTooShort) -> None:
         """One participant's answer is withheld; the others stand."""
@@ -89,25 +86,26 @@ class Reader:
     def statements(self, names: Iterable[str] = ()) -> Iterator[law.Statement]:
         """Every statement, by participant id; or those of the participants named."""
         wanted = sorted(set(names))
-        for participant in self._named(wanted) if wanted else self.history.participants:
-            made = self.statement(participant)
-            if made is not None:
-                yield made
+        for participant in self._named(wanted) if wanted else self.evaluation.in_view():
+            try:
+                yield self.evaluation.statement(participant)
+            except CalendarTooShort as error:
+                self.complain_of_calendar(participant.id, error)
 
     def _named(self, names: Iterable[str]) -> Iterator[Participant]:
         for name in names:
-            participant = self.history.participants.get(name)
-            if participant is None or look(participant, self.view) is None:
+            try:
+                yield self.evaluation.participant(name)
+            except NotInView as error:
                 self.worsen(Status.WRONG_USAGE)
-                output.complain(f"prakerja-ledger: {self.words.error(self.not_in_view(name))}")
-            else:
-                yield participant
+                output.complain(f"prakerja-ledger: {self.words.error(error)}")
 
-    def not_in_view(self, name: str) -> NotInView:
-        """The error for a participant who has no statement in this view."""
-        known = self.view.known_at
-        when = "" if known is None else self.words(N_(" and known by {moment}"), moment=known)
-        return NotInView(participant=name, as_of=self.view.as_of, known=when)
+    def findings(self) -> list[Finding]:
+        """Every finding of the view, sorted."""
+        found, undecided = self.evaluation.findings()
+        for participant, error in undecided:
+            self.complain_of_calendar(participant, error)
+        return found
 
 
 @contextmanager
@@ -117,7 +115,7 @@ def reading(source: str, view: View, holidays: str | None, words: Words) -> Iter
     with output.progress(words(N_("lines"))) as tick:
         opened = open_history(source, programme, tick)
         with opened as history:
-            yield Reader(history, view, programme, words)
+            yield Reader(history, history.evaluation(view, programme), words)
 
 
 def view_line(words: Words, view: View) -> str:
@@ -192,7 +190,7 @@ def _show_statement(words: Words, statement: law.Statement, programme: Programme
             words(N_("owed")),
             words(N_("paid")),
             words(N_("unpaid")),
-            words(N_("due")),
+            words(N_("due on")),
             words(N_("first cause")),
         ],
         rows,
@@ -351,8 +349,8 @@ def _show_unpaid(words: Words, found: list[sums.Unpaid], reader: Reader) -> None
             words(N_("line")),
             words(N_("unpaid")),
             words(N_("status")),
-            words(N_("due")),
-            words(N_("days overdue")),
+            words(N_("due on")),
+            words(N_("working days overdue")),
             words(N_("first cause")),
             words(N_("who must act")),
         ],
@@ -473,27 +471,6 @@ def _key(words: Words, by: str, key: sums.Key) -> str:
     return str(key)
 
 
-def all_findings(reader: Reader) -> list[Finding]:
-    """Every finding of a reader's view, sorted."""
-    findings = Findings(
-        reader.view,
-        reader.programme,
-        reader.around,
-        look_at_packages(reader.history.packages, reader.view),
-    )
-    for participant in reader.history.participants:
-        seen = look(participant, reader.view)
-        if seen is not None:
-            dossier = open_dossier(seen, reader.view, reader.programme)
-            findings.take(
-                dossier,
-                law.statement_of(dossier, reader.programme, reader.around, undated=True),
-            )
-    for participant_id, error in findings.undecided:
-        reader.complain_of_calendar(participant_id, error)
-    return findings.all()
-
-
 @click.command("findings", short_help="Facts that break a rule.")
 @click.argument("source")
 @view_options
@@ -522,7 +499,7 @@ def findings_command(  # one argument an option
     exclusive(as_json, as_csv)
     words = words_of(lang)
     with reading(source, view_of(as_of, known_at), holidays, words) as reader:
-        found = [one for one in all_findings(reader) if code is None or one.code == code]
+        found = [one for one in reader.findings() if code is None or one.code == code]
         if as_json:
             output.write_lines(finding_json(one) for one in found)
         elif as_csv:

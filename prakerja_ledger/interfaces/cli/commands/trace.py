@@ -10,7 +10,7 @@ from attrs import define
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event, order_of_events
-from prakerja_ledger.domain.schemes import Scheme
+from prakerja_ledger.domain.schemes import TRAINING, Scheme
 from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.interfaces.cli import explain, output
@@ -31,7 +31,7 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.reading.statement import Statement, StatementLine
 from prakerja_ledger.reading.statement import Status as LineStatus
-from prakerja_ledger.reading.view import View, events_in_view, look
+from prakerja_ledger.reading.view import View, events_in_view
 
 
 @click.command("trace", short_help="One participant explained.")
@@ -61,10 +61,8 @@ def trace_command(
     """
     words = words_of(lang)
     with reading(source, view_of(as_of, known_at), holidays, words) as reader:
-        found = reader.history.participants.get(participant)
-        if found is None or look(found, reader.view) is None:
-            raise reader.not_in_view(participant)
-        statement = reader.statement(found)
+        found = reader.evaluation.participant(participant)
+        statement = next(reader.statements([participant]), None)
         if statement is None:
             return reader.status
         if only is not None and only not in {line.line for line in statement.lines}:
@@ -212,9 +210,12 @@ class _Trace:
         )
         output.paragraph(self._amounts(line), indent=2)
         for because in line.causes:
+            message = N_("- {cause}: {why}. Who must act: {owner}. {next}")
+            if line.status is LineStatus.FORFEITED:  # the money is gone: nobody is asked to act
+                message = N_("- {cause}: {why}. {next}")
             output.paragraph(
                 words(
-                    N_("- {cause}: {why}. Who must act: {owner}. {next}"),
+                    message,
                     cause=because.cause.value,
                     why=explain.why(words, because, line, scheme),
                     owner=explain.owner(words, because.owner),
@@ -229,12 +230,15 @@ class _Trace:
     def _amounts(self, line: StatementLine) -> str:
         """Where every rupiah of the line is, and since when it is owed."""
         words = self.words
-        parts = [words(N_("paid {amount}"), amount=words.money(line.paid))]
+        is_balance = line.line == TRAINING
+        paid = N_("spent {amount}") if is_balance else N_("paid {amount}")
+        to_come = N_("still to be used {amount}") if is_balance else N_("not yet earned {amount}")
+        parts = [words(paid, amount=words.money(line.paid))]
         for amount, message in (
             (line.unpaid, N_("unpaid {amount}")),
             (line.in_flight, N_("in flight {amount}")),
             (line.overpaid, N_("overpaid {amount}")),
-            (line.not_yet_earned, N_("not yet earned {amount}")),
+            (line.not_yet_earned, to_come),
             (line.forfeited, N_("forfeited {amount}")),
         ):
             if amount:

@@ -1,0 +1,475 @@
+"""What tests of the wire, the ledger and its stores share: events as their writers have them.
+
+`JournalContract` is what every store has to do. A store's tests inherit it and say where a new,
+empty ledger is (`url`); nothing in it knows SQLite.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prakerja_ledger.domain.errors import Conflict, LedgerFault, Refusal, Refused
+from prakerja_ledger.domain.events import Event
+from prakerja_ledger.domain.register import Duplicate, Register
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
+from prakerja_ledger.evidence.wire import read_event
+from prakerja_ledger.ledger.journal import PARTICIPANT_PREFIX, Journal
+from prakerja_ledger.ledger.ledger import Ledger, Receipt
+from prakerja_ledger.ledger.mapper import RecordedEvent
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+VECTORS = SHARED / "vectors"
+WHEN = "2020-05-19T10:00:00+07:00"
+
+Given = dict[str, Any]
+
+
+def envelope(kind: str, subject: str, id: str, data: Given, **attributes: Any) -> Given:
+    """A CloudEvents object; further attributes stand before `data`."""
+    return {
+        "specversion": "1.0",
+        "id": id,
+        "source": "//pmo",
+        "type": f"prakerja.{kind}.v1",
+        "subject": subject,
+        "time": WHEN,
+        **attributes,
+        "data": data,
+    }
+
+
+def enrolment(subject: str = "P-1", id: str | None = None, **attributes: Any) -> Given:
+    """An enrolment in the second wave."""
+    data = {"wave": 2, "scheme": "semi-bansos-2020"}
+    return envelope("enrolled", subject, id or f"enrolled {subject}", data, **attributes)
+
+
+def purchase(subject: str = "P-1", id: str = "bought U1", **changes: Any) -> Given:
+    """A purchase U1 of the course C-1."""
+    data = {
+        "purchase": "U1",
+        "platform": "tokopedia",
+        "price": 400_000,
+        "method": "prakerja",
+        "courses": [{"course": "C-1", "institution": "I-1"}],
+        **changes,
+    }
+    return envelope("training-purchased", subject, id, data)
+
+
+def as_bytes(given: Given) -> bytes:
+    """The event as one compact line."""
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def padded_to(size: int, given: Given) -> bytes:
+    """The event as a line of exactly so many bytes, filled up by a kept attribute."""
+    line = as_bytes({**given, "x9": ""})
+    return line.replace(b'"x9":""', b'"x9":"' + b"a" * (size - len(line)) + b'"')
+
+
+def read(line: bytes) -> Event | Refusal:
+    """A line as the format reads it."""
+    return read_event(line, 1, KARTU_PRAKERJA)
+
+
+def code_of(line: bytes) -> str:
+    """The quarantine code of a line by its form alone; `ACCEPTED` for an event."""
+    event = read(line)
+    return event.code if isinstance(event, Refusal) else "ACCEPTED"
+
+
+def codes_of(*lines: bytes) -> list[str]:
+    """What becomes of each line of a history: RECORDED, DUPLICATE or its quarantine code."""
+    register = Register(KARTU_PRAKERJA)
+    codes = []
+    for position, line in enumerate(lines, 1):
+        event = read_event(line, position, KARTU_PRAKERJA)
+        outcome = event if isinstance(event, Refusal) else register.record(event)
+        if isinstance(outcome, Refusal):
+            codes.append(outcome.code)
+        else:
+            codes.append("DUPLICATE" if isinstance(outcome, Duplicate) else "RECORDED")
+    return codes
+
+
+def to_record(subject: str, version: int, given: Given | None = None) -> RecordedEvent:
+    """An event of a participant's stream, as a ledger hands it to its journal."""
+    line = as_bytes(given or enrolment(subject, f"e{version}"))
+    event = read(line)
+    assert isinstance(event, Event), event
+    return RecordedEvent(
+        originator_id=PARTICIPANT_PREFIX + subject,
+        originator_version=version,
+        event=event,
+        line=line,
+    )
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+JULY_2 = datetime(2020, 7, 2, 3, 0, 0, tzinfo=UTC)
+"""10:00 in WIB."""
+
+
+def record_many(url: str, reporter: int, count: int, positions: Any) -> None:
+    """One of several processes that record into one ledger: a participant each event."""
+    with Ledger.open(url) as ledger:
+        positions.put(
+            [
+                ledger.record(enrolment(f"P-{reporter}-{n}", f"e-{reporter}-{n}")).position
+                for n in range(count)
+            ]
+        )
+
+
+class Boom(Exception):
+    """A fault that a test causes in the middle of a transaction."""
+
+
+class JournalContract:
+    """What a ledger promises, whatever stores it. Inherit, and give a fixture `url`."""
+
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        """The URL of a ledger that does not exist yet."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock(JULY_2)
+
+    @pytest.fixture
+    def ledger(self, url: str, clock: Clock) -> Iterator[Ledger]:
+        with Ledger.open(url, clock=clock) as opened:
+            yield opened
+
+    @pytest.fixture
+    def journal(self, ledger: Ledger) -> Journal:
+        return ledger.journal
+
+    # --- positions
+
+    def test_a_new_ledger_holds_nothing(self, ledger: Ledger) -> None:
+        assert (ledger.head(), list(ledger.lines())) == (0, [])
+
+    def test_positions_count_from_one_without_gaps(self, ledger: Ledger) -> None:
+        positions = [ledger.record(enrolment(f"P-{n}")).position for n in range(5)]
+
+        assert positions == [1, 2, 3, 4, 5]
+        assert ledger.head() == 5
+
+    def test_a_transaction_undone_uses_up_no_position(self, journal: Journal) -> None:
+        with pytest.raises(Boom), journal.writing() as writing:
+            assert list(writing.append([to_record("P-1", 1), to_record("P-1", 2)])) == [1, 2]
+            raise Boom
+
+        with journal.writing() as writing:
+            assert list(writing.append([to_record("P-2", 1)])) == [1]
+
+    def test_a_transaction_undone_leaves_nothing(self, journal: Journal) -> None:
+        with pytest.raises(Boom), journal.writing() as writing:
+            writing.append([to_record("P-1", 1)])
+            raise Boom
+
+        with journal.reading() as reading:
+            assert (reading.head(), list(reading.lines())) == (0, [])
+            assert reading.find("//pmo", "e1") is None
+            assert list(reading.stream("participant/P-1")) == []
+
+    def test_a_refused_event_uses_up_no_position(self, ledger: Ledger) -> None:
+        ledger.record(enrolment("P-1"))
+        with pytest.raises(Refused):
+            ledger.record(enrolment("P-1", "again"))
+
+        assert ledger.record(enrolment("P-2")).position == 2
+
+    def test_positions_go_on_after_the_ledger_was_closed(self, url: str) -> None:
+        with Ledger.open(url) as ledger:
+            ledger.record(enrolment("P-1"))
+        with Ledger.open(url) as ledger:
+            assert ledger.record(enrolment("P-2")).position == 2
+
+    def test_nothing_appended_is_nothing_written(self, journal: Journal) -> None:
+        with journal.writing() as writing:
+            assert list(writing.append([])) == []
+        with journal.reading() as reading:
+            assert reading.head() == 0
+
+    # --- identities and streams
+
+    def test_an_identity_is_found_at_its_position(self, ledger: Ledger) -> None:
+        ledger.record(enrolment("P-1"))
+        ledger.record(enrolment("P-2"))
+
+        assert ledger.find("//pmo", "enrolled P-2") == 2
+
+    def test_an_identity_never_recorded_is_not_found(self, ledger: Ledger) -> None:
+        ledger.record(enrolment("P-1"))
+
+        assert ledger.find("//bank", "enrolled P-1") is None
+
+    def test_source_and_id_are_not_glued_together(self, ledger: Ledger) -> None:
+        """("ab", "c") and ("a", "bc") are two identities."""
+        ledger.record(enrolment("P-1", "c") | {"source": "ab"})
+
+        assert ledger.record(enrolment("P-2", "bc") | {"source": "a"}) == Receipt(2)
+
+    def test_identities_differ_by_case_and_by_normalisation(self, ledger: Ledger) -> None:
+        ids = ["é", "e\u0301", "E", "e", "e ", "ſ", "s"]
+        receipts = [ledger.record(enrolment(f"P{n}", id)) for n, id in enumerate(ids)]
+
+        assert receipts == [Receipt(n) for n in range(1, len(ids) + 1)]
+
+    def test_an_identity_is_unique_for_ever(self, journal: Journal) -> None:
+        """Also for a writer who never asked whether it is taken."""
+        with journal.writing() as writing:
+            writing.append([to_record("P-1", 1)])
+        with pytest.raises(LedgerFault), journal.writing() as writing:
+            writing.append([to_record("P-2", 1)])  # the same id, e1
+
+        with journal.reading() as reading:
+            assert reading.head() == 1
+
+    def test_a_place_in_a_stream_is_taken_once(self, journal: Journal) -> None:
+        with journal.writing() as writing:
+            writing.append([to_record("P-1", 1)])
+        with pytest.raises(LedgerFault), journal.writing() as writing:
+            writing.append([to_record("P-1", 1, enrolment("P-1", "other"))])
+
+        with journal.reading() as reading:
+            assert reading.head() == 1
+
+    def test_one_taken_identity_keeps_the_whole_batch_out(self, journal: Journal) -> None:
+        with journal.writing() as writing:
+            writing.append([to_record("P-1", 1)])
+        fresh = to_record("P-3", 1, enrolment("P-3", "fresh"))
+        with pytest.raises(LedgerFault), journal.writing() as writing:
+            writing.append([fresh, to_record("P-2", 1)])
+
+        with journal.reading() as reading:
+            assert reading.find("//pmo", "fresh") is None
+            assert reading.head() == 1
+
+    def test_a_stream_comes_back_in_the_order_of_recording(self, journal: Journal) -> None:
+        with journal.writing() as writing:
+            writing.append(
+                [
+                    to_record("P-1", 1, enrolment("P-1", "a")),
+                    to_record("P-2", 1, enrolment("P-2", "b")),
+                    to_record("P-1", 2, enrolment("P-1", "c")),
+                ]
+            )
+        with journal.reading() as reading:
+            stream = reading.stream("participant/P-1")
+
+        assert [one.position for one in stream] == [1, 3]
+        assert [json.loads(one.line)["id"] for one in stream] == ["a", "c"]
+
+    def test_streams_come_in_the_order_of_code_points(self, journal: Journal) -> None:
+        """Not of UTF-16 units, of a locale, or without case."""
+        ids = ["p", "P-10", "P-2", "\ue000", "𝓐", "～", "é", "e\u0301", "P ", "Z", "P", "\x7f"]
+        with journal.writing() as writing:
+            writing.append(to_record(id, 1, enrolment(id, f"e {id}")) for id in ids)
+        with journal.reading() as reading:
+            names = [name for name, _ in reading.streams("participant/")]
+
+        assert names == [f"participant/{id}" for id in sorted(ids)]
+
+    def test_a_participant_and_a_package_of_one_name_are_two_streams(self, ledger: Ledger) -> None:
+        ledger.record(enrolment("SAME"))
+        courses = [{"course": "C-1", "institution": "I-1"}]
+        offer = {"platform": "tokopedia", "price": 1, "courses": courses}
+        ledger.record(envelope("package-offered", "SAME", "offer", offer))
+
+        with ledger.journal.reading() as reading:
+            assert [one.position for one in reading.stream("participant/SAME")] == [1]
+            assert [one.position for one in reading.stream("package/SAME")] == [2]
+            assert [name for name, _ in reading.streams("package/")] == ["package/SAME"]
+
+    def test_a_look_does_not_see_what_is_recorded_during_it(self, url: str) -> None:
+        with Ledger.open(url) as reader, Ledger.open(url) as writer:
+            writer.record(enrolment("P-1"))
+            with reader.journal.reading() as reading:
+                before = reading.head()
+                writer.record(enrolment("P-2"))
+                assert (before, reading.head(), len(list(reading.lines()))) == (1, 1, 1)
+            assert reader.head() == 2
+
+    # --- what comes back
+
+    def test_lines_come_back_byte_for_byte(self, ledger: Ledger) -> None:
+        line = b'{ "data":{"scheme":"semi-bansos-2020","wave":2} ,"specversion":"1.0","x1":[1.50,{}],'
+        line += b'"id":"\\u0065\\/1","source":"//pmo","type":"prakerja.enrolled.v1","subject":"P-1",'
+        line += b'"time":"2020-05-19t03:00:00.000z","recordedtime":"2020-05-19T10:00:00+07:00"}'
+        ledger.record(line)
+
+        assert list(ledger.lines()) == [line]
+
+    def test_what_was_recorded_is_there_when_the_ledger_is_opened_again(self, url: str) -> None:
+        with Ledger.open(url) as ledger:
+            ledger.record(enrolment("P-1", recordedtime=WHEN))
+        with Ledger.open(url, create=False) as ledger:
+            assert list(ledger.lines()) == [as_bytes(enrolment("P-1", recordedtime=WHEN))]
+
+    # --- recording one event
+
+    def test_an_event_without_recordedtime_is_stamped_by_the_ledgers_clock(
+        self, ledger: Ledger
+    ) -> None:
+        ledger.record(enrolment())
+
+        (line,) = ledger.lines()
+        assert json.loads(line)["recordedtime"] == "2020-07-02T10:00:00+07:00"
+
+    def test_the_stamp_leaves_the_rest_of_the_line_as_it_came(self, ledger: Ledger) -> None:
+        ledger.record(as_bytes(enrolment()))
+
+        (line,) = ledger.lines()
+        assert line == (
+            as_bytes(enrolment())[:-1] + b',"recordedtime":"2020-07-02T10:00:00+07:00"}'
+        )
+
+    def test_a_recordedtime_of_its_own_stays(self, ledger: Ledger) -> None:
+        given = enrolment(recordedtime="2020-06-01T00:00:00Z")
+        ledger.record(given)
+
+        assert list(ledger.lines()) == [as_bytes(given)]
+
+    def test_a_recordedtime_whose_key_is_escaped_stays_too(self, ledger: Ledger) -> None:
+        line = as_bytes(enrolment(recordedtime="2020-06-01T00:00:00Z"))
+        line = line.replace(b'"recordedtime"', b'"recorded\\u0074ime"')
+        ledger.record(line)
+
+        assert list(ledger.lines()) == [line]
+
+    def test_recordedtime_elsewhere_in_the_event_is_not_its_recordedtime(
+        self, ledger: Ledger
+    ) -> None:
+        ledger.record(enrolment(x1={"recordedtime": "2001-01-01T00:00:00Z"}))
+
+        (line,) = ledger.lines()
+        assert json.loads(line)["recordedtime"] == "2020-07-02T10:00:00+07:00"
+
+    def test_a_clock_behind_the_event_stamps_the_events_own_time(
+        self, ledger: Ledger, clock: Clock
+    ) -> None:
+        clock.now = datetime(2019, 1, 1, tzinfo=UTC)
+        ledger.record(enrolment())
+
+        (line,) = ledger.lines()
+        assert json.loads(line)["recordedtime"] == WHEN
+
+    def test_a_duplicate_returns_the_position_it_has(self, ledger: Ledger, clock: Clock) -> None:
+        ledger.record(enrolment("P-0"))
+        first = ledger.record(enrolment("P-1"))
+        clock.now = datetime(2021, 1, 1, tzinfo=UTC)
+
+        assert first == Receipt(2, duplicate=False)
+        assert ledger.record(enrolment("P-1")) == Receipt(2, duplicate=True)
+        assert ledger.head() == 2
+
+    def test_a_duplicate_may_be_spelt_another_way(self, ledger: Ledger) -> None:
+        ledger.record(enrolment())
+        again = enrolment(x1="new", recordedtime="2020-06-01T00:00:00Z")
+        again |= {"time": "2020-05-19t03:00:00.00z"}
+
+        assert ledger.record(json.dumps(again, indent=None)) == Receipt(1, duplicate=True)
+
+    def test_other_content_under_a_taken_identity_is_a_conflict(self, ledger: Ledger) -> None:
+        ledger.record(enrolment("P-1", "e1"))
+        with pytest.raises(Conflict) as raised:
+            ledger.record(enrolment("P-2", "e1"))
+
+        assert (raised.value.code, raised.value.fields["position"]) == ("CONFLICTING_DUPLICATE", 1)
+        assert "//pmo e1" in str(raised.value)
+        assert ledger.head() == 1
+
+    @pytest.mark.parametrize(
+        ("code", "given"),
+        [
+            ("NOT_JSON", b"{"),
+            ("NOT_JSON", "\ud800"),
+            ("NOT_JSON", {"x1": float("nan")}),
+            ("NOT_JSON", {"id": "\ud800"}),
+            ("NOT_JSON", []),
+            ("NOT_CLOUDEVENT", {}),
+            ("NOT_CLOUDEVENT", enrolment() | {"subject": ""}),
+            ("UNKNOWN_TYPE", enrolment() | {"type": "prakerja.enrolled.v2"}),
+            ("INVALID_DATA", enrolment() | {"data": {"wave": True, "scheme": "normal-2023"}}),
+            ("NOT_ENROLLED", purchase()),
+        ],
+        ids=str,
+    )
+    def test_a_refusal_carries_the_code_an_import_would_give(
+        self, ledger: Ledger, code: str, given: Any
+    ) -> None:
+        with pytest.raises(Refused) as raised:
+            ledger.record(given)
+
+        assert raised.value.code == code
+        assert len(str(raised.value)) > 20, "no sentence"
+        assert ledger.head() == 0
+
+    def test_a_refused_event_may_be_sent_again_once_what_it_needs_is_there(
+        self, ledger: Ledger
+    ) -> None:
+        with pytest.raises(Refused):
+            ledger.record(purchase())
+        ledger.record(enrolment())
+
+        assert ledger.record(purchase()) == Receipt(2)
+
+    # --- several at once
+
+    def test_threads_recording_at_once_lose_nothing(self, ledger: Ledger) -> None:
+        positions: list[int] = []
+
+        def report(reporter: int) -> None:
+            for n in range(10):
+                given = enrolment(f"P-{reporter}-{n}", f"e-{reporter}-{n}")
+                positions.append(ledger.record(given).position)
+
+        threads = [threading.Thread(target=report, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(positions) == list(range(1, 41))
+
+    def test_processes_recording_at_once_lose_nothing_and_leave_no_gap(self, url: str) -> None:
+        Ledger.open(url).close()
+        spawn = multiprocessing.get_context("spawn")
+        answers = spawn.Queue()
+        reporters = [
+            spawn.Process(target=record_many, args=(url, n, 100, answers)) for n in range(4)
+        ]
+        for reporter in reporters:
+            reporter.start()
+        positions = [position for _ in reporters for position in answers.get(timeout=60)]
+        for reporter in reporters:
+            reporter.join(timeout=60)
+        answers.close()
+        answers.join_thread()
+
+        with Ledger.open(url, create=False) as ledger:
+            subjects = {json.loads(line)["subject"] for line in ledger.lines()}
+        assert sorted(positions) == list(range(1, 401))
+        assert subjects == {f"P-{r}-{n}" for r in range(4) for n in range(100)}
