@@ -302,7 +302,7 @@ def test_what_happened_reads_well(everything):
     indonesian = Words("id")
     said = {e.id: explain.what_happened(indonesian, e, participant) for e in events}
     assert said["bought B-1"] == (
-        "membeli C-1, C-2 dan C-3 seharga Rp400.000 di skill-academy, dibayar dengan prakerja"
+        "membeli C-1, C-2 dan C-3 seharga Rp400.000 di skill-academy, dibayar dengan saldo pelatihan"
     )
     assert said["settled D-1"] == (
         "pencairan D-1 berhasil: Rp600.000 masuk untuk post-training/1 (referensi R-1)"
@@ -521,7 +521,7 @@ def test_an_error_is_said_in_the_language(tmp_path, language):
     said = run("statement", str(history), "NOBODY", "--as-of", "2020-07-02", "--lang", language)
     checked = run("check", str(history), "--lang", language)
     if language == "id":
-        assert "peserta NOBODY tidak ada" in said
+        assert "peserta NOBODY tidak terlihat" in said
         assert "UNKNOWN_TYPE: jenis 'prakerja.x.v1' tidak ada dalam format riwayat 1" in checked
     else:
         assert "participant NOBODY is not in view" in said

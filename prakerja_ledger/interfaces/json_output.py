@@ -93,7 +93,7 @@ def _totals(lines: Sequence[StatementLine]) -> str:
 def _line(line: StatementLine, names: dict[int, str]) -> str:
     evidence = ",".join([names[event.position] for event in line.evidence])
     return (
-        f'{{"line":"{line.line}","amount":{line.amount},"status":"{line.status.value}",'
+        f'{{"line":"{line.line}","amount":{line.amount},"status":"{line.status._value_}",'
         f'"owed":{line.owed},"paid":{line.paid},"unpaid":{line.unpaid},"overdue":{line.overdue},'
         f'"in_flight":{line.in_flight},"overpaid":{line.overpaid},'
         f'"not_yet_earned":{line.not_yet_earned},"forfeited":{line.forfeited},'

@@ -70,9 +70,12 @@ OWNED_BY_REASON: Final = frozenset(
 assert OWNERS.keys() | OWNED_BY_REASON == set(Cause), "a cause without an owner"
 
 
-@frozen
+@frozen(eq=False)
 class Because:
-    """One cause of one line: its owner, and the partner's reason code where it has one."""
+    """One cause of one line: its owner, and the partner's reason code where it has one.
+
+    There is one object of each, in the tables below: they are compared as objects.
+    """
 
     cause: Cause
     owner: Owner

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from functools import cached_property
 from typing import Any, Final
 
 from attrs import define, field
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event
+from prakerja_ledger.domain.once import once
 from prakerja_ledger.domain.schemes import Line, Programme, Scheme
 from prakerja_ledger.domain.streams import Participant, ProgrammeStream, standing_link
 from prakerja_ledger.domain.time import after_all_of
@@ -138,12 +138,12 @@ class Dossier:
     revocation: Event | None = field(init=False, default=None)
     """The revocation by which the participation stands revoked."""
 
-    @cached_property
+    @once
     def counting(self) -> list[Bought]:
         """Purchases that count, as of D."""
         return [bought for bought in self.purchases.values() if bought.counts]
 
-    @cached_property
+    @once
     def counting_courses(self) -> dict[str, Bought]:
         """Each course of a counting purchase, with the first such purchase."""
         found: dict[str, Bought] = {}
@@ -152,7 +152,7 @@ class Dossier:
                 found.setdefault(one.course, bought)
         return found
 
-    @cached_property
+    @once
     def first_course(self) -> str | None:
         """The counting course with the first completion, if that came by the scheme's cut-off."""
         cut_off = self.scheme.first_course_by
@@ -164,7 +164,7 @@ class Dossier:
                 return course
         return None
 
-    @cached_property
+    @once
     def counting_surveys(self) -> dict[int, Event]:
         """Submissions that count: those dated by the scheme's cut-off."""
         cut_off = self.scheme.surveys_by
@@ -173,10 +173,18 @@ class Dossier:
         bound = after_all_of(cut_off)
         return {n: event for n, event in self.surveys.items() if event.occurred_at < bound}
 
-    @cached_property
+    @once
     def settlements(self) -> list[Settlement]:
         """Every settlement of the participant, by line."""
         return [one for transfers in self.lines.values() for one in transfers.settlements]
+
+    @once
+    def first_survey_missing(self) -> int:
+        """The lowest survey without a submission that counts; those before it are all submitted."""
+        survey = 1
+        while survey in self.counting_surveys:
+            survey += 1
+        return survey
 
     def linked_at_end_of(self, on: date) -> bool:
         """Whether an account stood linked when that day ended."""

@@ -265,14 +265,18 @@ class _CashLines:
         earned_on = None if lacking else earning.on
         earned = self._is_earned(earned_on)
         due_on = self._due_on(component, earned_on, earned=earned)
-        paid, in_flight = transfers.paid, transfers.in_flight
+        paid = in_flight = 0
+        if transfers is not _NO_TRANSFERS:
+            paid, in_flight = transfers.paid, transfers.in_flight
         within = min(paid, amount) if earned else 0
         forfeits = [] if within == amount else self._forfeits(component, n)
         kept_back = amount - within
         unpaid = kept_back if earned and not forfeits else 0
         is_overdue = bool(unpaid) and due_on is not None and self.as_of > due_on
         status = self._status(paid >= amount, forfeits, in_flight, earned, is_overdue, n, component)
-        causes, pointed_at = self._causes(status, forfeits, transfers, earning, earned, due_on)
+        causes, pointed_at = self._causes(
+            status, forfeits, transfers, earning, earned, due_on, in_flight
+        )
         if transfers.events or pointed_at:
             evidence = each_once((*earning.shown, *transfers.events, *pointed_at))
         else:
@@ -349,16 +353,12 @@ class _CashLines:
 
     def _forfeits(self, component: str, n: int) -> list[Because]:
         before, after = self.common_forfeits
-        own = []
+        own: list[Because] = []
         if component == SURVEY:
             cut_off = self.scheme.surveys_by
-            if cut_off is not None and self.as_of > cut_off and self._any_survey_missing(n):
+            if cut_off is not None and self.as_of > cut_off and self.d.first_survey_missing <= n:
                 own.append(BECAUSE[Cause.SURVEY_CUT_OFF])
-        return [*before, *own, *after]
-
-    def _any_survey_missing(self, n: int) -> bool:
-        submitted = self.d.counting_surveys
-        return any(survey not in submitted for survey in range(1, n + 1))
+        return [*before, *own, *after] if before or own or after else own
 
     def _status(
         self,
@@ -389,11 +389,12 @@ class _CashLines:
         earning: Earning,
         earned: bool,
         due_on: date | None,
+        in_flight: int,
     ) -> tuple[tuple[Because, ...], Sequence[Event]]:
         """The causes of the status's row, and the events that they point at."""
         if status is Status.PAID:
             return (), ()
-        awaiting = (BECAUSE[Cause.AWAITING_OUTCOME],) if transfers.in_flight else ()
+        awaiting = (BECAUSE[Cause.AWAITING_OUTCOME],) if in_flight else ()
         if status is Status.FORFEITED:
             revocation = self.d.revocation
             return (*forfeits, *awaiting), () if revocation is None else (revocation,)
@@ -507,11 +508,11 @@ def survey_earning(
 ) -> Earning:
     """survey/n: the first incentive earned and paid, and surveys 1 to n submitted in time."""
     submitted = d.counting_surveys
-    submissions = [submitted[m] for m in range(1, n + 1) if m in submitted]
+    submissions = [submitted[m] for m in range(1, n + 1) if m in submitted] if submitted else []
     missing = []
     if not first_is_earned or settlement is None:
         missing.append(BECAUSE[Cause.FIRST_INCENTIVE_NOT_PAID])
-    if any(m not in submitted for m in range(1, n)):
+    if d.first_survey_missing < n:
         missing.append(BECAUSE[Cause.EARLIER_SURVEY_NOT_SUBMITTED])
     if n not in submitted:
         missing.append(BECAUSE[Cause.SURVEY_NOT_SUBMITTED])

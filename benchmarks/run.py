@@ -1,0 +1,169 @@
+"""Measure everything beside its peers in one run, and write the page: `make bench`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from benchmarks import histories, reading, writing
+from benchmarks.measure import Row, peak_memory_mib
+
+EVENTS_A_PARTICIPANT = 15
+LEDGER = str(Path(sys.executable).parent / "prakerja-ledger")
+
+HEAD = """\
+# Performance
+
+Measured {today} by `make bench`, which measures again and rewrites this page. Every table is one run,
+its rows interleaved, so that a noisy machine is noisy for all of them: read the ratios, not the
+rates. Medians of {runs} runs, with the lowest and highest.
+
+Machine: {machine}. Python {python}, SQLite {sqlite}, {packages}.
+
+"""
+
+
+def table(title: str, rows: list[Row], unit: str, base: int = 0, intro: str = "") -> str:
+    """A Markdown table: seconds with their spread, the rate, the ratio to one row."""
+    text = [f"## {title}", ""]
+    if intro:
+        text += [intro, ""]
+    text += [
+        f"| what | {unit} | seconds: median (min–max) | {unit}/s | ÷ {rows[base].name} |",
+        "| --- | --: | --- | --: | --: |",
+    ]
+    for row in rows:
+        text.append(
+            f"| {row.name} | {row.count:,} | {row.spread()} | {row.rate:,.0f} | "
+            f"{row.rate / rows[base].rate:.2f} |"
+        )
+    return "\n".join([*text, "", ""])
+
+
+def memory(folder: Path, participants: int) -> str:
+    """Peak memory of commands over files of about a million events and twice as many."""
+    text = [
+        "## Memory",
+        "",
+        "Peak resident memory of the whole process.",
+        "",
+        "| command | file | events | peak MiB | seconds |",
+        "| --- | --- | --: | --: | --: |",
+    ]
+    for count in (participants, 2 * participants):
+        for order in ("participant", "time"):
+            path = folder / f"memory-{order}.jsonl"
+            events = histories.write(path, count, order)
+            for command in (["check"], ["statement", "--json", "--as-of", "2021-02-01"]):
+                peak, seconds = peak_memory_mib([LEDGER, command[0], str(path), *command[1:]])
+                text.append(
+                    f"| `{command[0]}` | ordered by {order} | {events:,} | {peak:,.0f} | {seconds:.1f} |"
+                )
+            path.unlink()
+    return "\n".join([*text, "", ""])
+
+
+def start_up(runs: int) -> str:
+    """How long `--help` takes, beside bare Python."""
+    subjects = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "prakerja-ledger --help": [LEDGER, "--help"],
+        "import prakerja_ledger": [sys.executable, "-c", "import prakerja_ledger"],
+        "from prakerja_ledger import Ledger": [
+            sys.executable,
+            "-c",
+            "from prakerja_ledger import Ledger",
+        ],
+    }
+    walls: dict[str, list[float]] = {name: [] for name in subjects}
+    for _ in range(runs):
+        for name, command in subjects.items():
+            began = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            walls[name].append((time.perf_counter() - began) * 1000)
+    text = ["## Start-up", "", "| what | ms: median (min–max) |", "| --- | --- |"]
+    for name, times in walls.items():
+        text.append(
+            f"| `{name}` | {statistics.median(times):.0f} ({min(times):.0f}–{max(times):.0f}) |"
+        )
+    return "\n".join([*text, "", ""])
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} × {model}, {memory_gib:.0f} GiB, {platform.system()}"
+
+
+def main() -> None:
+    """Run it all."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--output", type=Path)
+    arguments.add_argument("--runs", type=int, default=5)
+    arguments.add_argument("--scale", type=float, default=1.0, help="smaller for a quick look")
+    given = arguments.parse_args()
+    packages = ", ".join(
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("eventsourcing", "attrs", "msgspec")
+    )
+    page = HEAD.format(
+        today=date.today().isoformat(),
+        runs=given.runs,
+        machine=machine(),
+        python=platform.python_version(),
+        sqlite=sqlite3.sqlite_version,
+        packages=packages,
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path, small = folder / "history.jsonl", folder / "small.jsonl"
+        histories.write(path, int(14_000 * given.scale), "time")
+        page += table(
+            "Reading a file",
+            reading.measure(path, given.runs),
+            "events",
+            intro="One process, one core. `statement --json` parses, judges, makes and writes out "
+            "every participant's statement.",
+        )
+        page += table(
+            "Importing into SQLite",
+            writing.bulk(path, given.runs),
+            "events",
+            intro="Ours judges every line, keeps identities unique and commits durably every 8,192 "
+            "lines; the bare loader parses and inserts in one transaction and judges nothing.",
+        )
+        histories.write(small, int(600 * given.scale), "time")
+        lines = small.read_bytes().splitlines()
+        page += table(
+            "One durable record on SQLite",
+            writing.single_records(lines, given.runs),
+            "events",
+            intro="WAL, `synchronous=FULL`. The participant's rows are read (or known to be "
+            "unchanged), one event is inserted, and the commit has reached the disk.",
+        )
+        page += memory(folder, int(68_000 * given.scale))
+        page += start_up(15)
+    if given.output:
+        given.output.write_text(page.rstrip() + "\n", encoding="utf-8")
+    print(page)
+
+
+if __name__ == "__main__":
+    main()
