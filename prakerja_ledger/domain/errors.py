@@ -50,7 +50,7 @@ class InvalidTimestamp(InvalidInput):
     code = "INVALID_TIMESTAMP"
     template = (
         "{found} is not an RFC 3339 timestamp with offset, such as 2020-05-19T10:00:00+07:00, "
-        "of the years 0001 to 9999 (also in WIB). Correct it and send the event again."
+        "of the years 0001 to 9999 (also in WIB). Write it so."
     )
 
 

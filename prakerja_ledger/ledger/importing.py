@@ -8,7 +8,6 @@ again, it is met as duplicates and the rest follows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Final
 
 from attrs import define, field
@@ -23,6 +22,7 @@ from prakerja_ledger.ledger.streams import recorded_event
 
 BATCH: Final = 8_192
 """Lines a transaction: one fsync for many, a fraction of a second of work to repeat after a crash."""
+_BATCH_BYTES: Final = 1 << 23
 _MOST_STREAMS: Final = 60_000
 _MOST_IDENTITIES: Final = 1_000_000
 _BLANKS: Final = b" \t\r"
@@ -30,6 +30,20 @@ _BLANKS: Final = b" \t\r"
 
 Numbered = tuple[int, bytes]
 """A line and its number in the file."""
+
+
+def _batches(lines: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+    """Lines in batches of bounded count and size: a thousand lines of a megabyte are many batches."""
+    batch: list[Numbered] = []
+    size = 0
+    for numbered in lines:
+        batch.append(numbered)
+        size += len(numbered[1])
+        if len(batch) >= BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 @define(eq=False)
@@ -47,8 +61,7 @@ class Importer:
 
     def outcomes(self, lines: Iterable[Numbered]) -> Iterator[tuple[int, bytes, Outcome]]:
         """Record the lines; yields each with its outcome once its batch is durable."""
-        source = iter(lines)
-        while batch := list(islice(source, BATCH)):
+        for batch in _batches(lines):
             yield from self._record(batch)
 
     def _record(self, batch: list[Numbered]) -> list[tuple[int, bytes, Outcome]]:

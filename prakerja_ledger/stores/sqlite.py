@@ -47,7 +47,7 @@ _FULL: Final = 2
 
 EVENTS_TABLE: Final = """\
 CREATE TABLE IF NOT EXISTS {events} (
-    position INTEGER PRIMARY KEY,
+    rowid INTEGER PRIMARY KEY, -- the position; the name is the one that eventsourcing reads
     originator_id TEXT NOT NULL,
     originator_version INTEGER NOT NULL,
     topic TEXT NOT NULL,
@@ -166,7 +166,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             IDENTITIES_TABLE,
             *_append_only(
                 events,
-                "position = NEW.position OR (originator_id = NEW.originator_id "
+                "rowid = NEW.rowid OR (originator_id = NEW.originator_id "
                 "AND originator_version = NEW.originator_version)",
             ),
             *_append_only("identities", "source = NEW.source AND id = NEW.id"),
@@ -235,7 +235,7 @@ class SQLiteReading:
 
     def head(self) -> int:
         """The highest position; 0 where nothing is recorded."""
-        row = self._cursor.execute("SELECT max(position) FROM stored_events").fetchone()
+        row = self._cursor.execute("SELECT max(rowid) FROM stored_events").fetchone()
         return int(row[0] or 0)
 
     def find(self, source: str, id: str) -> int | None:
@@ -248,7 +248,7 @@ class SQLiteReading:
     def stream(self, name: str) -> list[StoredLine]:
         """The lines of a stream, in the order of recording."""
         rows = self._cursor.execute(
-            "SELECT position, topic, state FROM stored_events WHERE originator_id = ? "
+            "SELECT rowid, topic, state FROM stored_events WHERE originator_id = ? "
             "ORDER BY originator_version",
             (name,),
         ).fetchall()
@@ -261,7 +261,7 @@ class SQLiteReading:
         """
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         rows = self._cursor.connection.execute(
-            "SELECT originator_id, position, topic, state FROM stored_events "
+            "SELECT originator_id, rowid, topic, state FROM stored_events "
             "WHERE originator_id >= ? AND originator_id < ? "
             "ORDER BY originator_id, originator_version",
             (prefix, end),
@@ -273,7 +273,7 @@ class SQLiteReading:
     def lines(self) -> Iterator[StoredLine]:
         """Every line, in the order of recording."""
         rows = self._cursor.connection.execute(
-            "SELECT position, topic, state FROM stored_events ORDER BY position"
+            "SELECT rowid, topic, state FROM stored_events ORDER BY rowid"
         )
         rows.row_factory = None
         for row in rows:
