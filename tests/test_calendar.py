@@ -6,6 +6,7 @@ import csv
 from datetime import date, timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from prakerja_ledger.domain.errors import CalendarTooShort, HolidaysWithGap
 from prakerja_ledger.domain.holidays import INDONESIA, LISTED
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.reading.statement import Status
-from attrs import evolve
 from tests.strategies import working_spans
 from tests.support import (
     bought, certified, completed, enrolled, line_of, rated, statement_of,
@@ -36,6 +36,11 @@ def test_the_holidays_are_the_list_of_the_contract(shared):
 def test_every_year_covered_lists_holidays():
     assert {on.year for on in INDONESIA.holidays} == set(range(2020, 2028))
     assert (INDONESIA.first, INDONESIA.last) == (date(2020, 1, 1), date(2027, 12, 31))
+
+
+def test_a_working_day_is_monday_to_friday_and_no_holiday():
+    days = (INDONESIA.first + timedelta(days=n) for n in range(8 * 365 + 2))
+    assert list(INDONESIA.working_days) == list(filter(is_working_day, days))
 
 
 @pytest.mark.parametrize(

@@ -193,21 +193,21 @@ REFUSED = {
     "a void of no event": (
         IN, voided("x"), "UNKNOWN_REFERENCE",
         "no event //test x of this subject is recorded before it. "
-        "Import that event first, then this line again.",
+        "Import that event first, or correct the source and id that the void names.",
     ),
     "a void of another subject's event": (
         IN + enrolled(who="P-2") + linked(who="P-2"), voided("linked A-1"), "UNKNOWN_REFERENCE",
         "no event //test linked A-1 of this subject is recorded before it. "
-        "Import that event first, then this line again.",
+        "Import that event first, or correct the source and id that the void names.",
     ),
     "a void of an enrolment": (
         IN, voided("enrolled P-1"), "ILLEGAL_MOVE",
-        "an enrolled cannot be voided. Correct an enrolment by an enrolment-corrected; a voided "
+        "enrolled events cannot be voided. Correct an enrolment by an enrolment-corrected; a voided "
         "event is sent again under a new id.",
     ),
     "a void of a void": (
         LINKED + voided("linked A-1"), voided("voided linked A-1"), "ILLEGAL_MOVE",
-        "an event-voided cannot be voided. Correct an enrolment by an enrolment-corrected; a "
+        "event-voided events cannot be voided. Correct an enrolment by an enrolment-corrected; a "
         "voided event is sent again under a new id.",
     ),
     "an identity used with other content": (

@@ -184,7 +184,7 @@ BROKEN: dict[str, tuple[bytes, str, str]] = {
     "a time without offset": (
         changed(time="2020-04-20T10:00:00"), "INVALID_DATA",
         "'2020-04-20T10:00:00' is not an RFC 3339 timestamp with offset, such as "
-        "2020-05-19T10:00:00+07:00, of the years 0001 to 9999 (also in WIB). " + AGAIN,
+        "2020-05-19T10:00:00+07:00, of the years 0001 to 9999 (also in WIB). Write it so.",
     ),
     "recorded before it happened": (
         changed(recordedtime="2020-04-20T11:59:59.999999999+07:00"), "INVALID_DATA",

@@ -11,7 +11,6 @@ from prakerja_ledger.domain.schemes import (
     KARTU_PRAKERJA, Instalments, Programme, Scheme, line_of,
 )  # fmt: skip
 from prakerja_ledger.reading.statement import Status
-from tests import support
 from tests.support import (
     bought, certified, completed, enrolled, findings_of, instructed, payable, rated, read, settled,
     statement_of, surveyed, why,
@@ -170,4 +169,3 @@ FIELDS = (
 def test_a_programme_may_have_schemes_of_its_own_only():
     programme = Programme(schemes={VILLAGE.id: VILLAGE})
     assert statement_of(LIFE, "2025-04-01", programme=programme).scheme == "village-2025"
-    assert support.KARTU_PRAKERJA is KARTU_PRAKERJA

@@ -6,9 +6,10 @@ from datetime import date
 
 from prakerja_ledger.domain.time import instant
 from prakerja_ledger.interfaces.json_output import known_at_json, statement_json
+from prakerja_ledger.reading.dossier import look_at_programme
 from prakerja_ledger.reading.view import View, across, events_in_view, in_order, look
 from tests.support import (
-    WHO, completed, bought, enrolled, held, line_of, linked, names, offered, recorded, resumed,
+    WHO, bought, completed, enrolled, held, line_of, linked, names, offered, recorded, resumed,
     statement_of, unlinked, verified, view, voided,
 )  # fmt: skip
 
@@ -90,8 +91,6 @@ def test_a_later_hold_while_held_is_still_the_first_one():
     history = enrolled() + bought() + completed() + held("2020-05-01") + resumed("2020-05-02")
     history += held("2020-05-03", id="held again") + voided("resumed", who="programme")
     found = recorded(history)
-    from prakerja_ledger.reading.dossier import look_at_programme
-
     seen = look_at_programme(found.register.programme_stream, view("2020-06-30"))
     assert names([seen.hold]) == ["held"]
 

@@ -84,11 +84,13 @@ def _quarantined(words: Words, file: str, number: int, refusal: Refusal) -> str:
 
 
 def _counts(words: Words, tallies: list[Tally]) -> str:
+    """The three counts; grouped for a person, plain digits for a script that reads the pipe."""
+    number = words.number if sys.stdout.isatty() else str
     return words(
         N_("{recorded} recorded · {duplicates} duplicates · {quarantined} quarantined"),
-        recorded=words.number(sum(tally.recorded for tally in tallies)),
-        duplicates=words.number(sum(tally.duplicates for tally in tallies)),
-        quarantined=words.number(sum(tally.quarantined for tally in tallies)),
+        recorded=number(sum(tally.recorded for tally in tallies)),
+        duplicates=number(sum(tally.duplicates for tally in tallies)),
+        quarantined=number(sum(tally.quarantined for tally in tallies)),
     )
 
 
