@@ -40,48 +40,98 @@ def table(
     headings: Sequence[str],
     rows: Iterable[Sequence[Cell]],
     right: Iterable[int] = (),
+    prose: Iterable[int] | None = None,
     styles: Callable[[Sequence[Cell]], str] | None = None,
 ) -> None:
-    """Print an aligned table; the columns named in `right` are numbers."""
-    to_the_right = set(right)
-    if sys.stdout.isatty():
-        _rich_table(headings, rows, to_the_right, styles)
+    """Print an aligned table.
+
+    Columns in `right` are numbers; those in `prose` may wrap (default: the last). Where a terminal
+    is too narrow for the rest, each row becomes a block of its own: nothing is cut off.
+    """
+    given = [list(row) for row in rows]
+    widths = [
+        max(_width(line[index]) for line in (headings, *given)) for index in range(len(headings))
+    ]
+    if not sys.stdout.isatty():
+        _plain_table(headings, given, set(right), widths)
+        return
+    wrapping = {len(headings) - 1} if prose is None else set(prose)
+    fixed = sum(w for index, w in enumerate(widths) if index not in wrapping) + 2 * len(widths)
+    needed = fixed + sum(min(widths[index], _NARROWEST_PROSE) for index in wrapping)
+    if needed > _terminal_width():
+        _blocks(headings, given)
     else:
-        _plain_table(headings, rows, to_the_right)
+        _rich_table(headings, given, set(right), wrapping, styles)
+
+
+_NARROWEST_PROSE: Final = 18
+"""Columns of a prose cell below which wrapping makes it unreadable."""
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes; wide characters take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415  # heavy; only for people
+
+    return cell_len(text)
+
+
+def _terminal_width() -> int:
+    import shutil  # noqa: PLC0415  # only on a terminal
+
+    return shutil.get_terminal_size().columns
 
 
 def _rich_table(
     headings: Sequence[str],
     rows: Iterable[Sequence[Cell]],
     right: set[int],
+    wrapping: set[int],
     styles: Callable[[Sequence[Cell]], str] | None,
 ) -> None:
     from rich import box  # noqa: PLC0415  # heavy; only for people
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for index, heading in enumerate(headings):
-        if index in right:
-            shown.add_column(heading, justify="right", no_wrap=True)
-        else:
-            shown.add_column(heading, overflow="fold")
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+    )
+    for index, text in enumerate(headings):
+        shown.add_column(
+            text,
+            justify="right" if index in right else "left",
+            no_wrap=index not in wrapping,
+            overflow="fold",
+        )
     for row in rows:
-        style = styles(row) if styles is not None else ""
-        shown.add_row(*(Text(cell) for cell in row), style=style)
+        shown.add_row(*(Text(cell) for cell in row), style=styles(row) if styles else "")
     console().print(shown)
 
 
-def _plain_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], right: set[int]) -> None:
-    from rich.cells import cell_len  # noqa: PLC0415  # widths of wide characters
+def _blocks(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """A row as a block: its first cell, then what else it says in running text."""
+    for row in rows:
+        click.echo(f"{headings[0]} {row[0]}" if row[0].isdigit() else row[0])
+        said = [f"{text}: {cell}" for text, cell in zip(headings[1:], row[1:], strict=True) if cell]
+        paragraph(" · ".join(said), indent=2)
 
-    lines = [list(headings), *(list(row) for row in rows)]
-    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(headings))]
-    for line in lines:
+
+def _plain_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    right: set[int],
+    widths: Sequence[int],
+) -> None:
+    for line in (headings, *rows):
         cells = [
-            " " * (width - cell_len(cell)) + cell
+            " " * (width - _width(cell)) + cell
             if index in right
-            else cell + " " * (width - cell_len(cell))
+            else cell + " " * (width - _width(cell))
             for index, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         click.echo("  ".join(cells).rstrip())
@@ -95,10 +145,7 @@ def heading(text: str) -> None:
 def paragraph(text: str, *, indent: int = 0) -> None:
     """Text wrapped to the terminal; unwrapped in a pipe."""
     if sys.stdout.isatty():
-        import shutil  # noqa: PLC0415  # only on a terminal
-
-        width = max(40, min(100, shutil.get_terminal_size().columns))
-        text = click.wrap_text(text, width, " " * indent, " " * indent)
+        text = click.wrap_text(text, min(100, _terminal_width()), " " * indent, " " * (indent + 2))
         click.echo(text)
     else:
         click.echo(" " * indent + text)

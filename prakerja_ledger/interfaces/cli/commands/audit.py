@@ -138,6 +138,7 @@ def _show_counts(words: Words, reader: Reader, summary: Summary) -> None:
             ]
         ],
         right=range(8),
+        prose=(),
     )
     click.echo()
 
@@ -203,6 +204,7 @@ def _show_findings(words: Words, findings: list[Finding]) -> None:
             for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ],
         right=(1, 2),
+        prose=(),
     )
     click.echo()
 
@@ -217,6 +219,7 @@ def _show_quarantine(words: Words, reader: Reader) -> None:
         [words(N_("code")), words(N_("lines"))],
         [[code, words.number(count)] for code, count in sorted(tally.codes.items())],
         right=(1,),
+        prose=(),
     )
     money = tally.money
     if money:

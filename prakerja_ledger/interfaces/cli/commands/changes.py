@@ -164,6 +164,7 @@ def _show(words: Words, reader: Reader, differences: Any, first: View, second: V
                 [words(N_("together")), *_sums(words, one.moved())],
             ],
             right=range(1, len(_SHOWN) + 1),
+            prose=(0,),
         )
     if not moved_at_all:
         click.echo(words(N_("Nothing moved.")))

@@ -356,6 +356,7 @@ def _show_unpaid(words: Words, found: list[sums.Unpaid], reader: Reader) -> None
         ],
         rows,
         right=(1, 3, 6),
+        prose=(7, 8),
     )
     click.echo()
     click.echo(
@@ -435,6 +436,7 @@ def show_totals(words: Words, by: str, groups: dict[sums.Key, sums.Total]) -> No
         [words(_GROUP_NAMES[by]), words(N_("lines")), *(words(_AMOUNT_NAMES[n]) for n in names)],
         rows,
         right=range(1, len(names) + 2),
+        prose=(),
     )
 
 
@@ -549,6 +551,7 @@ def _show_findings(words: Words, found: list[Finding], reader: Reader) -> None:
             for one in found
         ],
         right=(2,),
+        prose=(1, 4, 5),
     )
     click.echo()
     click.echo(words(N_("{count} findings"), count=words.number(len(found))))

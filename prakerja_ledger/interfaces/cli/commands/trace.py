@@ -146,6 +146,7 @@ class _Trace:
             ],
             [self._row(numbers[event.position], event) for event in events],
             right=(0,),
+            prose=(3, 4),
         )
         self._out_of_view(view)
         click.echo()
