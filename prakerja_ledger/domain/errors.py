@@ -114,7 +114,7 @@ class NotKnownInView(NotInView):
 class Refused(PrakerjaLedgerError):
     """The ledger will not record this event: its format or its history forbids it.
 
-    `code` is the quarantine code of the contract that an import would have given the line.
+    `code` is the quarantine code that an import would have given the line.
     """
 
     template = "{refusal}"

@@ -120,14 +120,18 @@ def known_at(text: str) -> Instant:
 
 
 def in_utc(at: Instant) -> str:
-    """An instant as RFC 3339 in UTC, exact fraction, `Z`."""
-    head, dot, fraction = at.partition(".")
-    moved = (
-        datetime.fromisoformat(head) + timedelta(days=1) - WIB
-    )  # a day ahead: year 0 exists in UTC
-    back = moved.date().toordinal() - 1
-    on = date.fromordinal(back).isoformat() if back else "0000-12-31"
-    return f"{on}T{moved.time().isoformat()}{dot}{fraction}Z"
+    """An instant as RFC 3339 in UTC, exact fraction, `Z`.
+
+    By hand: the first hours of year 1 in WIB lie in year 0 in UTC, where no date of Python's reaches.
+    """
+    hour = int(at[11:13]) - 7
+    if hour >= 0:
+        on = at[:10]
+    else:
+        hour += 24
+        before = day(at[:10]).toordinal() - 1
+        on = date.fromordinal(before).isoformat() if before else "0000-12-31"
+    return f"{on}T{hour:02}{at[13:]}Z"
 
 
 def in_wib(at: Instant) -> str:

@@ -156,17 +156,18 @@ class History:
     participants: Participants
     packages: Packages
     programme_stream: ProgrammeStream
+    programme: Programme
     tally: Tally | None
     """How the lines of a file ended; None for a ledger, which holds recorded events only."""
 
-    def evaluation(self, view: View, programme: Programme = KARTU_PRAKERJA) -> Evaluation:
+    def evaluation(self, view: View) -> Evaluation:
         """The source in one view."""
         return Evaluation(
             participants=self.participants,
             packages=self.packages,
             programme_stream=self.programme_stream,
             view=view,
-            programme=programme,
+            programme=self.programme,
         )
 
     @property
@@ -200,7 +201,14 @@ def _file_history(path: str, programme: Programme, tick: Tick) -> History:
                 tally.recorded += 1
             else:
                 tally.count(one.number, one.outcome, one.line)
-    return History(path, register.participants, register.packages, register.programme_stream, tally)
+    return History(
+        path,
+        register.participants,
+        register.packages,
+        register.programme_stream,
+        programme,
+        tally,
+    )
 
 
 @contextmanager
@@ -212,7 +220,14 @@ def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
         ledger.journal.reading() as reading,
     ):
         streams = ledger.streams(reading)
-        yield History(url, streams.participants, streams.packages, streams.programme_stream(), None)
+        yield History(
+            url,
+            streams.participants,
+            streams.packages,
+            streams.programme_stream(),
+            programme,
+            None,
+        )
 
 
 def recorded_lines(source: str, programme: Programme, tally: Tally) -> Iterator[bytes]:

@@ -126,7 +126,7 @@ def _show_counts(words: Words, reader: Reader, summary: Summary) -> None:
                 quarantined=words.number(tally.quarantined),
             )
         )
-    click.echo(words(N_("{count} participants in view"), count=words.number(summary.participants)))
+    click.echo(words(N_("Participants in view: {count}"), count=words.number(summary.participants)))
     names = ("owed", "paid", "unpaid", "overdue", "in_flight", "overpaid", "forfeited")
     click.echo()
     output.table(

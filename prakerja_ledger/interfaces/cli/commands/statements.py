@@ -115,7 +115,7 @@ def reading(source: str, view: View, holidays: str | None, words: Words) -> Iter
     with output.progress(words(N_("lines"))) as tick:
         opened = open_history(source, programme, tick)
         with opened as history:
-            yield Reader(history, history.evaluation(view, programme), words)
+            yield Reader(history, history.evaluation(view), words)
 
 
 def view_line(words: Words, view: View) -> str:
@@ -361,7 +361,7 @@ def _show_unpaid(words: Words, found: list[sums.Unpaid], reader: Reader) -> None
     click.echo()
     click.echo(
         words(
-            N_("{amount} unpaid on {count} lines"),
+            N_("Unpaid: {amount} · lines: {count}"),
             amount=words.money(sum(one.line.unpaid for one in found)),
             count=words.number(len(found)),
         )
@@ -554,4 +554,4 @@ def _show_findings(words: Words, found: list[Finding], reader: Reader) -> None:
         prose=(1, 4, 5),
     )
     click.echo()
-    click.echo(words(N_("{count} findings"), count=words.number(len(found))))
+    click.echo(words(N_("Findings: {count}"), count=words.number(len(found))))

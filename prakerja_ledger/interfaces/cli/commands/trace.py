@@ -192,8 +192,8 @@ class _Trace:
             output.paragraph(
                 words(
                     N_(
-                        "{count} recorded events are not in this view: they happened later, or the "
-                        "programme did not know of them yet."
+                        "Recorded events that this view does not show: {count}. They happened "
+                        "later, or the programme did not know of them yet."
                     ),
                     count=words.number(len(hidden)),
                 )
