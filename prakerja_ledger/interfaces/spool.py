@@ -117,7 +117,6 @@ class SpooledIdentities:
         self._limit = at_hand
         self._by_source: dict[str, dict[str, int]] = {}
         self._spilled: sqlite3.Connection | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the recorded event of this identity."""
@@ -153,16 +152,7 @@ class SpooledIdentities:
 
     def _spill(self) -> None:
         if self._spilled is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="prakerja-ledger-")
-            self._spilled = sqlite3.connect(
-                Path(self._folder.name) / "identities", isolation_level=None
-            )
-            for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -65536"):
-                self._spilled.execute(f"PRAGMA {pragma}")
-            self._spilled.execute(
-                "CREATE TABLE identities (source TEXT, id TEXT, position INTEGER, "
-                "PRIMARY KEY (source, id)) WITHOUT ROWID"
-            )
+            self._spilled = _nameless_database()
         rows = sorted(
             (source, id, at) for source, ids in self._by_source.items() for id, at in ids.items()
         )
@@ -170,3 +160,21 @@ class SpooledIdentities:
         self._spilled.executemany("INSERT INTO identities VALUES (?, ?, ?)", rows)
         self._spilled.execute("COMMIT")
         self._by_source.clear()
+
+
+def _nameless_database() -> sqlite3.Connection:
+    """A database whose file has no name any more: no crash leaves it behind."""
+    with tempfile.TemporaryDirectory(prefix="prakerja-ledger-") as folder:
+        database = sqlite3.connect(Path(folder) / "identities", isolation_level=None)
+        for pragma in (
+            "journal_mode = OFF",
+            "synchronous = OFF",
+            "locking_mode = EXCLUSIVE",
+            "cache_size = -65536",
+        ):
+            database.execute(f"PRAGMA {pragma}")
+        database.execute(
+            "CREATE TABLE identities (source TEXT, id TEXT, position INTEGER, "
+            "PRIMARY KEY (source, id)) WITHOUT ROWID"
+        )
+    return database

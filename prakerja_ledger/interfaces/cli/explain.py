@@ -126,7 +126,7 @@ WHAT_HAPPENED: Final[Mapping[type[f.Fact], str]] = {
     f.AccountRejected: N_("account {account} rejected: {reason_words}"),
     f.AccountUnlinked: N_("account {account} disconnected"),
     f.TrainingPurchased: N_(
-        "bought {courses} for {price} on {platform}, paid by {method}{package}"
+        "bought {courses} for {price} on {platform}, paid with {method}{package}"
     ),
     f.PurchaseRefunded: N_("{amount} of purchase {purchase} refunded"),
     f.CourseCompleted: N_("finished course {course}"),
@@ -201,10 +201,10 @@ assert FINDINGS.keys() == set(Code), "a finding without a sentence"
 
 
 METHODS: Final[Mapping[str, str]] = {
-    "prakerja": N_("training balance"),
-    "bank-transfer": N_("bank transfer"),
-    "atm": N_("ATM"),
-    "credit-card": N_("credit card"),
+    "prakerja": N_("the training balance"),
+    "bank-transfer": N_("a bank transfer"),
+    "atm": N_("an ATM transfer"),
+    "credit-card": N_("a credit card"),
     "e-money": N_("e-money"),
     "other": N_("other means"),
 }
