@@ -22,11 +22,11 @@ from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.domain.time import known_at as instant_known
 from prakerja_ledger.evidence.wire import is_blank, read_event
 from prakerja_ledger.interfaces.json_output import finding_json, statement_json
-from prakerja_ledger.reading.dossier import look_at_programme, open_dossier
-from prakerja_ledger.reading.findings import Finding, Findings, look_at_packages
+from prakerja_ledger.reading.dossier import look_at_programme
+from prakerja_ledger.reading.evaluation import Evaluation
+from prakerja_ledger.reading.findings import Finding
 from prakerja_ledger.reading.statement import Statement, StatementLine, statement
-from prakerja_ledger.reading.statement import statement_of as statement_of_dossier
-from prakerja_ledger.reading.view import View, look
+from prakerja_ledger.reading.view import View
 
 Told = list[dict[str, Any]]
 """A history as CloudEvents objects, in the order of recording."""
@@ -302,40 +302,35 @@ class Read:
         }
         return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
 
+    def evaluation(self, view: View) -> Evaluation:
+        """What was recorded, seen in one view."""
+        return Evaluation(
+            participants=self.register.participants,
+            packages=self.register.packages,
+            programme_stream=self.register.programme_stream,
+            view=view,
+            programme=self.programme,
+        )
+
     def statements(self, view: View) -> tuple[list[Statement], list[str]]:
         """The statements that stand, and the participants whose statement is a calendar error."""
-        around = look_at_programme(self.register.programme_stream, view)
+        evaluation = self.evaluation(view)
         made: list[Statement] = []
         errors: list[str] = []
-        for participant in self.register.participants:
+        for participant in evaluation.in_view():
             try:
-                found = statement(participant, view, self.programme, around)
+                made.append(evaluation.statement(participant))
             except CalendarTooShort:
                 errors.append(participant.id)
-            else:
-                made += [] if found is None else [found]
         return made, errors
 
     def statements_json(self, view: View) -> bytes:
         """The bytes of `statement --json`."""
         return b"".join(statement_json(one).encode() + b"\n" for one in self.statements(view)[0])
 
-    def gathered(self, view: View) -> Findings:
-        """Findings that every participant with a statement went by."""
-        around = look_at_programme(self.register.programme_stream, view)
-        packages = look_at_packages(self.register.packages, view)
-        findings = Findings(view, self.programme, around, packages)
-        for participant in self.register.participants:
-            seen = look(participant, view)
-            if seen is not None:
-                dossier = open_dossier(seen, view, self.programme)
-                made = statement_of_dossier(dossier, self.programme, around, undated=True)
-                findings.take(dossier, made)
-        return findings
-
     def findings(self, view: View) -> list[Finding]:
         """Every finding, sorted."""
-        return self.gathered(view).all()
+        return self.evaluation(view).findings()[0]
 
     def findings_json(self, view: View) -> bytes:
         """The bytes of `findings --json`."""

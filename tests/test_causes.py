@@ -271,6 +271,16 @@ def test_the_latest_of_two_returns_gives_the_reason():
     assert why(line_of(history, JUNE_30)) == [("TRANSFER_RETURNED", "participant")]
 
 
+def test_where_k_hides_the_void_of_a_failure_the_first_of_two_gives_the_reason():
+    history = LIFE + instructed() + failed(reason="account-closed")
+    history += voided("failed D-1", "2020-05-09", known="2020-09-01")
+    history += failed(on="2020-05-10", reason="technical", id="failed anew")
+    hidden = line_of(history, JUNE_30, PT1, "2020-08-31")
+    assert why(hidden) == [("TRANSFER_FAILED", "participant")]
+    assert names(hidden.evidence)[-2:] == ["failed D-1", "failed anew"]
+    assert why(line_of(history, JUNE_30)) == [("TRANSFER_FAILED", "payment-partner")]
+
+
 def test_a_disbursement_whose_instruction_is_not_in_view_is_not_the_latest():
     history = LIFE + instructed() + failed() + voided("instructed D-1")
     assert causes(history) == ["NOT_INSTRUCTED"]

@@ -593,11 +593,9 @@ def test_each_late_report_is_a_finding_of_its_own():
 def test_a_report_beyond_the_list_of_holidays_is_undecided_and_says_of_whom():
     history = enrolled("2027-12-01", wave=70, scheme="normal-2024") + bought(on="2027-12-02")
     history += completed(on="2027-12-30", known="2028-02-01")
-    gathered = recorded(history).gathered(view("2028-02-28"))
-    assert [one for one in gathered.all() if one.code is Code.REPORTED_LATE] == []
-    assert [(who, error.code) for who, error in gathered.undecided] == [
-        (WHO, "CALENDAR_TOO_SHORT")
-    ]
+    found, undecided = recorded(history).evaluation(view("2028-02-28")).findings()
+    assert [one for one in found if one.code is Code.REPORTED_LATE] == []
+    assert [(who, error.code) for who, error in undecided] == [(WHO, "CALENDAR_TOO_SHORT")]
 
 
 def test_a_statement_withheld_for_its_calendar_does_not_take_the_findings_with_it():

@@ -425,7 +425,7 @@ def head_of(path: Path) -> int:
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:
-            return connection.execute("SELECT max(position) FROM stored_events").fetchone()[0] or 0
+            return connection.execute("SELECT max(rowid) FROM stored_events").fetchone()[0] or 0
         finally:
             connection.close()
     except sqlite3.OperationalError:  # no tables yet

@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -70,29 +71,45 @@ class _Quiet(TestCase):
             return super().run(result)
 
 
-class _OnLedgerRecorder(_Quiet):
-    def create_recorder(self) -> LedgerRecorder:
-        import tempfile
+class _OnOurConnections(_Quiet):
+    """Each case on a new file, through our connections; `recorder_class` is what is put to it."""
 
+    recorder_class: Any = LedgerRecorder
+
+    def create_recorder(self) -> Any:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        recorder = LedgerRecorder(LedgerDatastore(f"{folder.name}/ledger.db"))
+        recorder = self.recorder_class(LedgerDatastore(f"{folder.name}/ledger.db"))
         recorder.create_table()
         self.addCleanup(recorder.datastore.close)
         self.addCleanup(time.sleep, CLOSE_AFTER_SECONDS)  # cleanups run last to first
         return recorder
 
 
-class TestAggregateRecorder(_OnLedgerRecorder, shipped.AggregateRecorderTestCase):
-    """Our recorder is an aggregate recorder."""
-
-
-class TestApplicationRecorder(_OnLedgerRecorder, shipped.ApplicationRecorderTestCase):
+class TestApplicationRecorder(_OnOurConnections, shipped.ApplicationRecorderTestCase):
     """Our recorder is an application recorder."""
 
 
-class TestNotificationIDs(_OnLedgerRecorder, shipped.NonInterleavingNotificationIDsBaseCase):
+class TestNotificationIDs(_OnOurConnections, shipped.NonInterleavingNotificationIDsBaseCase):
     """Positions of writers at once do not interleave."""
+
+
+class TestAggregateRecorder(_OnOurConnections, shipped.AggregateRecorderTestCase):
+    """The library's aggregate recorder (it gives no positions, ours does) works on our connections."""
+
+    recorder_class = SQLiteAggregateRecorder
+
+
+class TestTrackingRecorder(_OnOurConnections, shipped.TrackingRecorderTestCase):
+    """The library's tracking recorder works on our connections: a view can stand beside a ledger."""
+
+    recorder_class = SQLiteTrackingRecorder
+
+
+class TestProcessRecorder(_OnOurConnections, shipped.ProcessRecorderTestCase):
+    """The library's process recorder works on our connections."""
+
+    recorder_class = SQLiteProcessRecorder
 
 
 class TrackingSubclass(SQLiteTrackingRecorder):
@@ -103,8 +120,6 @@ class TestFactory(_Quiet, shipped.InfrastructureFactoryTestCase[Any]):
     """Our factory makes what the library asks a factory for, with our recorder as the application's."""
 
     def setUp(self) -> None:
-        import tempfile
-
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.env = Environment("Test")
@@ -150,12 +165,12 @@ def filled(url: str, tmp_path: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-EVENT = "(position, originator_id, originator_version, topic, state)"
+EVENT = "(rowid, originator_id, originator_version, topic, state)"
 TAKEN_EVENTS = [
     f"{EVENT} VALUES (1, 'participant/X', 1, 't', 's')",  # the position is taken
     f"{EVENT} VALUES (NULL, 'participant/P-1', 1, 't', 's')",  # the place in the stream is
     f"{EVENT} VALUES (1, 'participant/P-1', 1, 't', 's')",
-    f"{EVENT} SELECT position, originator_id, 7, topic, 's' FROM stored_events",
+    f"{EVENT} SELECT rowid, originator_id, 7, topic, 's' FROM stored_events",
 ]
 TAKEN_IDENTITIES = [
     "(source, id, position) VALUES ('//pmo', 'e1', 9)",
@@ -163,12 +178,12 @@ TAKEN_IDENTITIES = [
 ]
 CHANGES = [
     "UPDATE stored_events SET state = 'x'",
-    "UPDATE stored_events SET position = position + 100",
-    "UPDATE stored_events SET originator_id = 'participant/Y' WHERE position = 1",
-    "UPDATE OR IGNORE stored_events SET position = 2 WHERE position = 1",
-    "UPDATE OR REPLACE stored_events SET position = 2 WHERE position = 1",
+    "UPDATE stored_events SET rowid = rowid + 100",
+    "UPDATE stored_events SET originator_id = 'participant/Y' WHERE rowid = 1",
+    "UPDATE OR IGNORE stored_events SET rowid = 2 WHERE rowid = 1",
+    "UPDATE OR REPLACE stored_events SET rowid = 2 WHERE rowid = 1",
     "DELETE FROM stored_events",
-    "DELETE FROM stored_events WHERE position = 2",
+    "DELETE FROM stored_events WHERE rowid = 2",
     "UPDATE identities SET position = 2",
     "UPDATE identities SET id = 'z'",
     "UPDATE OR REPLACE identities SET id = 'e2'",

@@ -513,6 +513,16 @@ def test_a_position_that_a_stream_does_not_hold_is_none_of_its_events():
     assert participant.at(3) is participant.events[1]
 
 
+def test_folding_what_was_recorded_never_refuses():
+    """A rule tightened later must not stop an old history from loading: here an unlinking of an
+    account that is not the linked one, which no history could record today."""
+    found = recorded(IN + linked() + linked("A-2", "2020-04-22"))
+    participant = found.register.participants.get(WHO)
+    *_, old = recorded(IN + linked() + unlinked()).events.values()
+    participant.restore([old._replace(position=9)])
+    assert participant.linked == "A-2"
+
+
 def test_a_void_learned_later_is_not_known_before():
     history = PAID + earned() + voided("settled D-1", known="2020-09-01")
     assert line_of(history, "2020-06-30", known_at="2020-08-31").paid == 600_000

@@ -487,8 +487,8 @@ def test_a_return_of_part_leaves_the_rest_paid():
 
 
 def test_a_return_that_names_no_amount_took_what_was_left_when_it_was_recorded():
-    history = LIFE + paid(amount=400_000) + returned() + settled(on="2020-06-01", reference="R-2",
-                                                                 amount=600_000, id="again")  # fmt: skip
+    history = LIFE + paid(amount=400_000) + returned()
+    history += settled(on="2020-06-01", reference="R-2", amount=600_000, id="again")
     assert line_of(history, JUNE_30).paid == 600_000
 
 

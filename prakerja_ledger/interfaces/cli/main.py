@@ -79,7 +79,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         status = _quietly()
     except SystemExit as stop:
-        if type(sys.stdout).__name__ != "PacifyFlushWrapper":
+        if not type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
             raise
         del stop  # click saw the broken pipe first, put this wrapper there, and calls it a failure
         status = _quietly()

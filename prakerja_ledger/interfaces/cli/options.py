@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from prakerja_ledger.domain.calendar import WorkingCalendar
 from prakerja_ledger.domain.errors import (
     HolidaysWithGap,
     InvalidDate,
@@ -112,14 +113,14 @@ def programme_with(holidays: str | None) -> Programme:
         return KARTU_PRAKERJA
     from attrs import evolve  # noqa: PLC0415  # beside its only use
 
-    return evolve(KARTU_PRAKERJA, calendar=KARTU_PRAKERJA.calendar.extended(_listed(holidays)))
+    return evolve(KARTU_PRAKERJA, calendar=_extended(KARTU_PRAKERJA.calendar, holidays))
 
 
-def _listed(path: str) -> list[date]:
+def _extended(calendar: WorkingCalendar, path: str) -> WorkingCalendar:
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             rows = [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
-        return [day(text) for text in rows if text.lower() != "date"]
+        return calendar.extended(day(text) for text in rows if text.lower() != "date")
     except (OSError, UnicodeDecodeError, csv.Error, InvalidDate, HolidaysWithGap) as error:
         raise UnreadableSource(source=path, problem=str(error)) from None
 

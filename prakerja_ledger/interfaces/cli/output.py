@@ -99,7 +99,7 @@ def _rich_table(
         pad_edge=False,
         show_edge=False,
         padding=(0, 1, 0, 0),
-        header_style="bold",
+        header_style="bold" if _coloured() else "",
     )
     for index, text in enumerate(headings):
         shown.add_column(
@@ -109,7 +109,9 @@ def _rich_table(
             overflow="fold",
         )
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row), style=styles(row) if styles else "")
+        shown.add_row(
+            *(Text(cell) for cell in row), style=styles(row) if styles and _coloured() else ""
+        )
     console().print(shown)
 
 
