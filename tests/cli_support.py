@@ -97,7 +97,9 @@ def run(*arguments: Any, stdin: bytes = b"", **variables: str) -> Answer:
     return Answer(status, out.buffer.getvalue(), err.buffer.getvalue().decode())  # type: ignore[attr-defined]
 
 
-def run_process(*arguments: Any, stdin: bytes = b"", timeout: float = 60, **variables: str) -> Answer:
+def run_process(
+    *arguments: Any, stdin: bytes = b"", timeout: float = 60, **variables: str
+) -> Answer:
     """A command as a process of its own, with pipes."""
     done = subprocess.run(
         [PROGRAM, *map(str, arguments)],

@@ -315,8 +315,12 @@ class JournalContract:
     # --- what comes back
 
     def test_lines_come_back_byte_for_byte(self, ledger: Ledger) -> None:
-        line = b'{ "data":{"scheme":"semi-bansos-2020","wave":2} ,"specversion":"1.0","x1":[1.50,{}],'
-        line += b'"id":"\\u0065\\/1","source":"//pmo","type":"prakerja.enrolled.v1","subject":"P-1",'
+        line = (
+            b'{ "data":{"scheme":"semi-bansos-2020","wave":2} ,"specversion":"1.0","x1":[1.50,{}],'
+        )
+        line += (
+            b'"id":"\\u0065\\/1","source":"//pmo","type":"prakerja.enrolled.v1","subject":"P-1",'
+        )
         line += b'"time":"2020-05-19t03:00:00.000z","recordedtime":"2020-05-19T10:00:00+07:00"}'
         ledger.record(line)
 

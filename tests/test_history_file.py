@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import resource
 import subprocess
 from pathlib import Path
 
@@ -107,7 +106,9 @@ def test_a_skippable_zstandard_frame_is_skipped(tmp_path: Path):
 
 
 def test_a_zstandard_stream_that_does_not_say_its_size_is_read(tmp_path: Path):
-    compressor = zstandard.ZstdCompressor(write_content_size=False, write_checksum=True).compressobj()
+    compressor = zstandard.ZstdCompressor(
+        write_content_size=False, write_checksum=True
+    ).compressobj()
     content = compressor.compress(plain(enrolments(50))) + compressor.flush()
     path = written(tmp_path, content, ZST)
 
@@ -236,15 +237,15 @@ def test_lines_of_every_length_around_the_limit_are_split_alike(
     assert found == lines
 
 
-def limited(megabytes: int, *arguments: object) -> Answer:
-    """A command that may use so much address space and no more."""
+def limited(megabytes: int, *arguments: object, files: int = 1_000) -> Answer:
+    """A command that may use so much address space, so many open files, and no more."""
+    limits = f"ulimit -v {megabytes << 10} && ulimit -n {files}"
     done = subprocess.run(
-        [PROGRAM, *map(str, arguments)],
+        ["bash", "-c", f'{limits} && exec "$0" "$@"', PROGRAM, *map(str, arguments)],
         capture_output=True,
         timeout=60,
         env=environment(),
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20,) * 2),
     )
     return Answer(done.returncode, done.stdout, done.stderr.decode())
 
@@ -304,13 +305,10 @@ def test_an_import_of_many_over_long_lines_runs_out_of_nothing(tmp_path: Path):
         for _ in range(130):
             file.write(b"0" * 1_400_000 + b"\n")
     kept = tmp_path / "kept"
-    done = subprocess.run(
-        ["bash", "-c", f"ulimit -n 100 && ulimit -v 600000 && exec {PROGRAM} import {path} "
-         f"--ledger sqlite:///{tmp_path}/l.db --quarantine {kept}"],
-        capture_output=True, timeout=60, env=environment(), check=False,
-    )  # fmt: skip
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    answer = limited(600, "import", path, "--ledger", url, "--quarantine", kept, files=100)
 
-    assert done.returncode == 3, done.stderr
+    assert answer.status == 3, answer.err
     assert kept.stat().st_size == 130 * 1_400_001
 
 
@@ -335,6 +333,7 @@ def test_a_missing_file_is_named_by_import_and_leaves_no_ledger(tmp_path: Path, 
     path = tmp_path / name
     answer = run("import", path, "--ledger", f"sqlite:///{tmp_path}/ledger.db")
     assert_clear_error(answer, path, "there is no such file")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["folder", "folder.gz", "folder.zst"])
@@ -366,9 +365,7 @@ def test_an_empty_name_is_no_source():
 
 @pytest.mark.parametrize("name", [GZ, ZST])
 @pytest.mark.parametrize("seen", [0.0, 0.001, 0.02, 0.1, 0.35, 0.5, 0.8, 0.95, 0.99, 1.0])
-def test_compressed_data_that_are_cut_short_are_said_to_be(
-    tmp_path: Path, name: str, seen: float
-):
+def test_compressed_data_that_are_cut_short_are_said_to_be(tmp_path: Path, name: str, seen: float):
     """Never taken for a shorter history. From one byte of the file to all but one."""
     whole = compressed(name, os.urandom(3_000).hex().encode() + b"\n" + plain(enrolments(500)))
     size = min(max(1, int(len(whole) * seen)), len(whole) - 1)

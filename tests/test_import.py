@@ -280,6 +280,23 @@ def test_histories_named_at_once_keep_all_their_quarantined_lines(tmp_path: Path
     assert b"{packed\n" in kept
 
 
+@pytest.mark.parametrize("second", ["missing", "cut short"])
+def test_a_history_that_was_imported_keeps_its_quarantined_lines_whatever_comes_after(
+    tmp_path: Path, second: str
+):
+    """Either nothing of it is recorded, or its quarantined lines are kept as well."""
+    first = written(tmp_path / "first.jsonl", [b"{", as_bytes(enrolment())])
+    other = tmp_path / "other.jsonl.gz"
+    if second == "cut short":
+        other.write_bytes(gzip.compress(as_bytes(enrolment("P-2")))[:-3])
+    url = url_of(tmp_path / "ledger.db")
+    answer = run("import", first, other, "--ledger", url)
+    kept = [file for file in tmp_path.iterdir() if file.name.startswith("first.jsonl.")]
+
+    assert answer.status == 2
+    assert kept or run("export", url).out == b""
+
+
 def assert_refused(answer: Answer, folder: Path, before: dict[str, bytes]) -> None:
     assert answer.status == 2, answer
     assert "Traceback" not in answer.err
@@ -372,9 +389,7 @@ def test_two_processes_importing_two_halves_at_once_lose_nothing(tmp_path: Path)
     lines = whole.read_bytes().splitlines()
     common = [line for line in lines if b'"P-' not in line]
     own = [line for line in lines if b'"P-' in line]
-    middle = next(
-        n for n in range(len(own) // 2, len(own)) if b"prakerja.enrolled.v1" in own[n]
-    )
+    middle = next(n for n in range(len(own) // 2, len(own)) if b"prakerja.enrolled.v1" in own[n])
     url = url_of(tmp_path / "ledger.db")
     imported(written(tmp_path / "common.jsonl", common), url)
     halves = [

@@ -193,7 +193,12 @@ CHANGES = [
         f"{verb} {table} {values}"
         for table, rows in (("stored_events", TAKEN_EVENTS), ("identities", TAKEN_IDENTITIES))
         for values in rows
-        for verb in ("INSERT INTO", "INSERT OR REPLACE INTO", "REPLACE INTO", "INSERT OR IGNORE INTO")
+        for verb in (
+            "INSERT INTO",
+            "INSERT OR REPLACE INTO",
+            "REPLACE INTO",
+            "INSERT OR IGNORE INTO",
+        )
     ),
     f"INSERT INTO stored_events {TAKEN_EVENTS[0]} ON CONFLICT DO UPDATE SET state = 'x'",
     f"INSERT INTO stored_events {TAKEN_EVENTS[1]} ON CONFLICT DO UPDATE SET state = 'x'",
@@ -566,9 +571,7 @@ def test_a_full_disk_refuses_and_leaves_nothing_half_recorded(small_disk: Path, 
 
 
 def test_recording_waits_while_another_holds_the_lock(ledger: Ledger, tmp_path: Path):
-    holder = sqlite3.connect(
-        tmp_path / "ledger.db", isolation_level=None, check_same_thread=False
-    )
+    holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.4, holder.execute, args=("COMMIT",))
     release.start()

@@ -239,11 +239,21 @@ def _return(p: Participant, fact: f.DisbursementReturned, _: Surroundings) -> Re
 
 
 def _revocation(p: Participant, _: Any, __: Surroundings) -> Refusal | None:
-    return illegal("the participation is revoked already.") if p.revoked else None
+    return (
+        illegal("the participation is revoked already. Void that revocation first, if it is wrong.")
+        if p.revoked
+        else None
+    )
 
 
 def _reinstatement(p: Participant, _: Any, __: Surroundings) -> Refusal | None:
-    return None if p.revoked else illegal("the participation does not stand revoked.")
+    return (
+        None
+        if p.revoked
+        else illegal(
+            "the participation does not stand revoked. Import the revocation first, or leave this out."
+        )
+    )
 
 
 def _complaint(p: Participant, fact: f.ComplaintFiled, _: Surroundings) -> Refusal | None:
@@ -255,7 +265,10 @@ def _resolution(p: Participant, fact: f.ComplaintResolved, _: Surroundings) -> R
     if resolved is None:
         return unknown("complaint", fact.complaint)
     if resolved:
-        return illegal("complaint {name} is resolved already.", name=fact.complaint)
+        return illegal(
+            "complaint {name} is resolved already. Void that resolution first, if it is wrong.",
+            name=fact.complaint,
+        )
     return None
 
 
@@ -272,16 +285,27 @@ def _withdrawal(package: Package, _: Any, __: Surroundings) -> Refusal | None:
     if not package.offered:
         return unknown("package", package.id)
     if package.withdrawals:
-        return illegal("package {name} is withdrawn already.", name=package.id)
+        return illegal(
+            "package {name} is withdrawn already. Void that withdrawal first, if it is wrong.",
+            name=package.id,
+        )
     return None
 
 
 def _hold(programme: ProgrammeStream, _: Any, __: Surroundings) -> Refusal | None:
-    return illegal("payments are held already.") if programme.held else None
+    return (
+        illegal("payments are held already. Import their resumption first, or leave this out.")
+        if programme.held
+        else None
+    )
 
 
 def _resumption(programme: ProgrammeStream, _: Any, __: Surroundings) -> Refusal | None:
-    return None if programme.held else illegal("payments do not stand held.")
+    return (
+        None
+        if programme.held
+        else illegal("payments do not stand held. Import the hold first, or leave this out.")
+    )
 
 
 _RULES: Final[dict[type[f.Fact], Decision]] = {

@@ -260,7 +260,10 @@ class Register:
             if isinstance(target.fact, (f.Enrolled, f.EventVoided)):
                 return illegal(_VOID_NOT_VOIDABLE, kind=target.fact.kind)
             if target.position in stream.voids:
-                return illegal("event {name} is voided already.", name=f"{fact.source} {fact.id}")
+                return illegal(
+                    "event {name} is voided already. Nothing further is needed.",
+                    name=f"{fact.source} {fact.id}",
+                )
             return stream, target
         return unknown("event", f"{fact.source} {fact.id}")
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from attrs import define, field
 
-from prakerja_ledger.domain.errors import Refusal, UnreadableSource
+from prakerja_ledger.domain.errors import Refusal
 from prakerja_ledger.domain.register import (
     Duplicate,
     Outcome,
@@ -24,7 +24,7 @@ from prakerja_ledger.domain.register import (
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.domain.streams import ProgrammeStream
 from prakerja_ledger.evidence.wire import is_blank, read_event
-from prakerja_ledger.interfaces.history_file import Line, OverlongLine, lines_of
+from prakerja_ledger.interfaces.history_file import STANDARD_INPUT, Line, OverlongLine, lines_of
 from prakerja_ledger.interfaces.spool import SpooledIdentities, SpooledParticipants
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.view import View
@@ -258,7 +258,8 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def check_source(source: str) -> None:
-    """Refuse early what no command can read."""
-    if not source:
-        raise UnreadableSource(source="''", problem="the name is empty. Name a file or a ledger.")
+def check_readable(path: str) -> None:
+    """Refuse early, before anything is made or recorded, a file that cannot even be opened."""
+    if path != STANDARD_INPUT:
+        for _ in lines_of(path):
+            break

@@ -11,6 +11,7 @@ write one more page at every commit to remember what the table itself shows.)
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -119,7 +120,9 @@ class LedgerPool(SQLiteConnectionPool):
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         if not self.is_sqlite_memory_mode:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":  # set when the ledger was made; asking for it again takes a lock
+                connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
@@ -462,40 +465,61 @@ def _claim(path: Path, *, create: bool) -> None:
 
 
 def _check_or_create(path: Path, database: sqlite3.Connection) -> None:
-    (owner,) = database.execute("PRAGMA application_id").fetchone()
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if owner == APPLICATION_ID:
-        if version != SCHEMA_VERSION:
-            raise UnreadableSource(
-                source=str(path),
-                problem=f"it has schema version {version}, and this release reads "
-                f"{SCHEMA_VERSION}. Use the release that wrote it, or export and import.",
-            )
+    """Make a ledger of an empty file. Several processes may try at once: one makes it."""
+    if _is_ours(path, database):
         return
-    _check_empty(path, database)  # before anything is set: a stranger's file is left as it was
-    database.execute("PRAGMA journal_mode = WAL").fetchone()
+    _patiently(database, "PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
-    database.execute("BEGIN IMMEDIATE")
+    _patiently(database, "BEGIN IMMEDIATE")
     try:
-        (owner,) = database.execute("PRAGMA application_id").fetchone()
-        if owner != APPLICATION_ID:
-            _create(path, database)
+        if not _is_ours(path, database):
+            _create(database)
         database.execute("COMMIT")
     except BaseException:
         database.execute("ROLLBACK")
         raise
 
 
-def _check_empty(path: Path, database: sqlite3.Connection) -> None:
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables:
+def _is_ours(path: Path, database: sqlite3.Connection) -> bool:
+    """Whether it is a ledger of this schema; False where nothing is in it yet.
+
+    Looks before anything is set: a stranger's file is left as it was. One statement, so that a
+    ledger that another process is just making is seen whole or not at all.
+    """
+    owner, version, tables = database.execute(
+        "SELECT (SELECT application_id FROM pragma_application_id), "
+        "(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
+    ).fetchone()
+    if owner != APPLICATION_ID:
+        if tables:
+            raise UnreadableSource(
+                source=str(path), problem="it is a database of something else. Name another file."
+            )
+        return False
+    if version != SCHEMA_VERSION:
         raise UnreadableSource(
-            source=str(path), problem="it is a database of something else. Name another file."
+            source=str(path),
+            problem=f"it has schema version {version}, and this release reads {SCHEMA_VERSION}. "
+            "Use the release that wrote it, or export and import.",
         )
+    return True
 
 
-def _create(path: Path, database: sqlite3.Connection) -> None:
-    _check_empty(path, database)
+def _patiently(database: sqlite3.Connection, statement: str) -> None:
+    """Run what SQLite refuses at once, without waiting, while another process changes the file."""
+    until = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            database.execute(statement).fetchall()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _create(database: sqlite3.Connection) -> None:
     recorder = LedgerRecorder(LedgerDatastore(":memory:", originator_id_type="text"))
     for statement in recorder.create_table_statements:
         database.execute(statement)

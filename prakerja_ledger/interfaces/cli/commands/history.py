@@ -28,6 +28,7 @@ from prakerja_ledger.interfaces.source import (
     TICK_EVERY,
     Tally,
     Tick,
+    check_readable,
     file_register,
     is_ledger,
     judged,
@@ -149,6 +150,8 @@ def import_command(
 
     words = words_of(lang)
     _refuse_ledgers(histories)
+    for path in histories:
+        check_readable(path)
     targets = {path: Path(quarantine) if quarantine else _beside(path) for path in histories}
     _check_targets(targets.values(), [*map(Path, histories), *_files_of(url)])
     kept = {target: QuarantineFile(target) for target in targets.values()}

@@ -1,0 +1,182 @@
+"""Every error of the package: raised by something, with its code, its fields and its text."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+from contextlib import closing
+from datetime import date
+from functools import partial
+
+import pytest
+
+from prakerja_ledger.domain import errors as e
+from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.holidays import INDONESIA
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
+from prakerja_ledger.domain.time import day, instant
+from prakerja_ledger.interfaces.history_file import lines_of
+from prakerja_ledger.ledger.ledger import Ledger
+from tests.support import as_lines, enrolled, linked, recorded, view
+
+FAMILIES = {e.PrakerjaLedgerError, e.InvalidInput}
+"""Never raised themselves: what to catch, not what happened."""
+
+
+def errors() -> set[type[e.PrakerjaLedgerError]]:
+    """Every error class of the package."""
+    found, left = set(), [e.PrakerjaLedgerError]
+    while left:
+        kind = left.pop()
+        found.add(kind)
+        left += kind.__subclasses__()
+    return found
+
+
+def not_in_view(_):
+    recorded(enrolled()).evaluation(view("2020-01-01")).statement("P-1")
+
+
+def not_known_in_view(_):
+    recorded(enrolled()).evaluation(view("2020-12-31", "2020-01-01")).statement("P-1")
+
+
+def recording(*lines, tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        for line in lines:
+            ledger.record(line)
+
+
+def refused(tmp_path):
+    recording(*as_lines(linked()), tmp_path=tmp_path)
+
+
+def conflict(tmp_path):
+    recording(*as_lines(enrolled() + linked(id="enrolled P-1")), tmp_path=tmp_path)
+
+
+def unreadable(tmp_path):
+    list(lines_of(str(tmp_path / "nothing.jsonl")))
+
+
+def ledger_fault(tmp_path):
+    """A table of the ledger is taken away under it."""
+    path = tmp_path / "ledger.db"
+    recording(*as_lines(enrolled()), tmp_path=tmp_path)
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("DROP TABLE stored_events")
+            connection.commit()
+        ledger.record(as_lines(linked())[0])
+
+
+# error → what raises it, its code, how its text begins and ends
+SCENARIOS = {
+    e.InvalidField: (
+        lambda _: f.SurveySubmitted(survey=0), "INVALID_FIELD",
+        "field survey is 0; expected an integer from 1 to 9007199254740991. ",
+        "Correct it and send the event again.",
+    ),
+    e.InvalidTimestamp: (
+        lambda _: instant("now"), "INVALID_TIMESTAMP",
+        "'now' is not an RFC 3339 timestamp with offset, such as 2020-05-19T10:00:00+07:00, ",
+        "Write it so.",
+    ),
+    e.InvalidDate: (
+        lambda _: day("2021-02-29"), "INVALID_DATE", "'2021-02-29' is not a date. ",
+        "Write it as YYYY-MM-DD, such as 2020-07-02.",
+    ),
+    e.CalendarTooShort: (
+        lambda _: INDONESIA.after(date(2030, 1, 1), 1), "CALENDAR_TOO_SHORT",
+        "the list of working-day holidays covers 2020-01-01 to 2027-12-31, and 2030-01-01 lies ",
+        "and name it with --holidays FILE.",
+    ),
+    e.HolidaysWithGap: (
+        lambda _: INDONESIA.extended([date(2030, 1, 1)]), "HOLIDAYS_WITH_GAP",
+        "the holidays skip the year 2028: ", "Add the holidays of every year in between.",
+    ),
+    e.UnknownScheme: (
+        lambda _: KARTU_PRAKERJA.scheme("x"), "UNKNOWN_SCHEME", "scheme x is not registered. ",
+        "Known schemes: semi-bansos-2020, semi-bansos-2021, semi-bansos-2022, normal-2023, "
+        "normal-2024.",
+    ),
+    e.NotInView: (
+        not_in_view, "NOT_IN_VIEW", "participant P-1 is not in view: ",
+        "Check the id, or ask for a later day (--as-of).",
+    ),
+    e.NotKnownInView: (
+        not_known_in_view, "NOT_IN_VIEW", "participant P-1 is not in view: ",
+        "Check the id, or ask for a later day (--as-of) or moment (--known-at).",
+    ),
+    e.Refused: (
+        refused, "NOT_ENROLLED", "no enrolment of P-1 is recorded before it. ",
+        "Import the enrolment first, then this line again.",
+    ),
+    e.Conflict: (
+        conflict, "CONFLICTING_DUPLICATE",
+        "//test enrolled P-1 is already recorded at position 1 with other content. ",
+        "send the new fact under a new id, or correct the old one by an event-voided.",
+    ),
+    e.UnreadableSource: (unreadable, "UNREADABLE_SOURCE", "cannot read ", "."),
+    e.LedgerFault: (ledger_fault, "LEDGER_FAULT", "sqlite:///", "."),
+}  # fmt: skip
+
+
+def raised(kind, tmp_path) -> e.PrakerjaLedgerError:
+    with pytest.raises(kind) as caught:
+        SCENARIOS[kind][0](tmp_path)
+    assert type(caught.value) is kind
+    return caught.value
+
+
+def test_every_error_has_a_scenario():
+    assert errors() == SCENARIOS.keys() | FAMILIES
+
+
+@pytest.mark.parametrize("kind", SCENARIOS, ids=lambda kind: kind.__name__)
+def test_an_error_is_raised_with_its_code_and_its_text(kind, tmp_path):
+    """It says what and why, and ends with what to do now."""
+    error = raised(kind, tmp_path)
+    _, code, begins, ends = SCENARIOS[kind]
+    assert error.code == code
+    assert str(error).startswith(begins)
+    assert str(error).endswith(ends)
+
+
+@pytest.mark.parametrize("kind", SCENARIOS, ids=lambda kind: kind.__name__)
+def test_an_error_carries_the_fields_of_its_text(kind, tmp_path):
+    """So that an interface can say it in another language."""
+    error = raised(kind, tmp_path)
+    assert type(error).template.format(**error.fields) == str(error)
+
+
+@pytest.mark.parametrize("kind", SCENARIOS, ids=lambda kind: kind.__name__)
+def test_an_error_survives_the_way_between_processes(kind, tmp_path):
+    error = raised(kind, tmp_path)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.code, str(again)) == (kind, error.code, str(error))
+
+
+def test_errors_that_mean_different_things_have_different_codes():
+    codes = [kind.code for kind in errors() - {e.NotKnownInView, e.Refused}]
+    assert len(set(codes)) == len(codes)
+
+
+def test_whoever_catches_the_root_catches_every_error():
+    assert all(issubclass(kind, e.PrakerjaLedgerError) for kind in errors())
+
+
+@pytest.mark.parametrize("kind", sorted(FAMILIES, key=lambda kind: kind.__name__))
+def test_a_family_formats_its_problem(kind):
+    assert str(kind(problem="what, why, what now")) == "what, why, what now"
+
+
+def test_a_text_without_its_fields_is_a_fault_of_the_program():
+    with pytest.raises(KeyError):
+        e.InvalidDate()
+
+
+def test_a_refusal_is_a_value_and_no_exception():
+    one = partial(e.Refusal, code="ILLEGAL_MOVE", template="{what} is not.")
+    assert one(fields={"what": "this"}) == one(fields={"what": "this"})
+    assert str(one(fields={"what": "this"})) == "this is not."
