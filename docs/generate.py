@@ -31,7 +31,8 @@ from prakerja_ledger.interfaces.cli import explain
 from prakerja_ledger.interfaces.cli.main import COMMANDS, cli
 from prakerja_ledger.interfaces.cli.status import Status as ExitStatus
 from prakerja_ledger.reading.causes import OWNED_BY_REASON, OWNERS, Cause
-from prakerja_ledger.reading.findings import LATE_AFTER_WORKING_DAYS, Code
+from prakerja_ledger.reading.finding import Code
+from prakerja_ledger.reading.record_checks import LATE_AFTER_WORKING_DAYS
 from prakerja_ledger.reading.statement import Standing, Status
 
 HERE: Final = Path(__file__).parent

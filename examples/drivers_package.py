@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from prakerja_ledger import View, open_history
-from prakerja_ledger.reading.findings import Code, Finding
+from prakerja_ledger.reading.finding import Code, Finding
 
 DOCUMENTED = Path(__file__).parent / "data" / "documented.jsonl"
 LETTER = {

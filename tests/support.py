@@ -24,7 +24,7 @@ from prakerja_ledger.evidence.wire import is_blank, read_event
 from prakerja_ledger.interfaces.json_output import finding_json, statement_json
 from prakerja_ledger.reading.dossier import look_at_programme
 from prakerja_ledger.reading.evaluation import Evaluation
-from prakerja_ledger.reading.findings import Finding
+from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.statement import Statement, StatementLine, statement
 from prakerja_ledger.reading.view import View
 

@@ -6,7 +6,7 @@ import pytest
 
 from prakerja_ledger.domain.errors import CalendarTooShort, NotInView, NotKnownInView
 from prakerja_ledger.reading.evaluation import Evaluation
-from prakerja_ledger.reading.findings import Code
+from prakerja_ledger.reading.finding import Code
 from tests.support import (
     WHO, bought, certified, completed, earned, enrolled, held, names, offered, payable, rated,
     recorded, view,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prakerja_ledger.interfaces.json_output import compact, finding_json
-from prakerja_ledger.reading.findings import Code, Finding, _compact, in_order_of_findings
+from prakerja_ledger.reading.finding import Code, Finding, _compact, in_order_of_findings
 from tests.support import (
     DUE, WHO, bought, certified, completed, corrected, earned, enrolled, failed, findings_of,
     instructed, linked, offered, paid, payable, rated, recorded, refunded, reinstated, rejected,

@@ -21,7 +21,7 @@ from prakerja_ledger.interfaces.cli import explain
 from prakerja_ledger.interfaces.cli.main import cli
 from prakerja_ledger.interfaces.cli.words import Words, language_of
 from prakerja_ledger.reading.causes import BECAUSE, BECAUSE_OF, Because, Cause
-from prakerja_ledger.reading.findings import Code
+from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.statement import Standing, Status
 from prakerja_ledger.reading.totals import GROUPINGS
 from tests import worlds

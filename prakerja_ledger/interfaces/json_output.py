@@ -15,7 +15,7 @@ from typing import Any
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.time import in_utc
 from prakerja_ledger.reading.causes import Because
-from prakerja_ledger.reading.findings import Finding
+from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.statement import AMOUNTS, Statement, StatementLine
 from prakerja_ledger.reading.view import View
 

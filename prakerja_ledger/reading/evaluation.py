@@ -12,8 +12,10 @@ from prakerja_ledger.domain.register import Packages, Participants
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Participant, ProgrammeStream
 from prakerja_ledger.domain.time import in_wib
+from prakerja_ledger.reading.case import look_at_packages
 from prakerja_ledger.reading.dossier import ProgrammeInView, look_at_programme, open_dossier
-from prakerja_ledger.reading.findings import Finding, Findings, look_at_packages
+from prakerja_ledger.reading.finding import Finding
+from prakerja_ledger.reading.findings import Findings
 from prakerja_ledger.reading.statement import Statement, statement, statement_of
 from prakerja_ledger.reading.view import View, look
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from attrs import define, frozen
+from attrs import frozen
 
-from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.calendar import WorkingCalendar
 from prakerja_ledger.domain.errors import CalendarTooShort
-from prakerja_ledger.domain.events import Event, order_of_events
+from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.schemes import (
-    FIRST_INCENTIVE,
     POST_TRAINING,
     SURVEY,
     TRAINING,
@@ -23,17 +21,24 @@ from prakerja_ledger.domain.schemes import (
     Scheme,
 )
 from prakerja_ledger.domain.streams import Participant
-from prakerja_ledger.domain.time import date_of, days_after, months_after
+from prakerja_ledger.domain.time import days_after
 from prakerja_ledger.domain.vocabulary import Owner
-from prakerja_ledger.reading.causes import BECAUSE, BECAUSE_OF, Because, Cause
+from prakerja_ledger.reading.causes import BECAUSE, Because, Cause
 from prakerja_ledger.reading.dossier import (
     Dossier,
     ProgrammeInView,
-    Settlement,
     Transfers,
     open_dossier,
 )
-from prakerja_ledger.reading.view import View, look
+from prakerja_ledger.reading.earning import (
+    Earning,
+    first_incentive_earning,
+    first_settlement,
+    later_incentive_earning,
+    survey_earning,
+)
+from prakerja_ledger.reading.obstacles import account_causes, transfer_causes
+from prakerja_ledger.reading.view import View, each_once, look
 
 
 class Status(StrEnum):
@@ -84,6 +89,8 @@ class StatementLine:
     overpaid: int
     not_yet_earned: int
     forfeited: int
+    earned: bool
+    """Whether it is earned as of D; while revoked, only by the day of the revocation."""
     earned_on: date | None
     due_on: date | None
     overdue_working_days: int
@@ -192,33 +199,13 @@ def training_line(d: Dossier) -> StatementLine:
         overpaid=spent - owed,
         not_yet_earned=rest - forfeited,
         forfeited=forfeited,
+        earned=False,
         earned_on=None,
         due_on=None,
         overdue_working_days=0,
         causes=tuple(causes),
         evidence=each_once(evidence),
     )
-
-
-def each_once(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Events in the order of events, each once."""
-    found = {event.position: event for event in events}
-    if len(found) < 2:
-        return tuple(found.values())
-    return tuple(sorted(found.values(), key=order_of_events))
-
-
-@define(eq=False)
-class Earning:
-    """How a cash line is earned: the date, what it rests on, what is missing."""
-
-    on: date | None
-    rests_on: Sequence[Event]
-    """The events that the earned date rests on."""
-    shown: tuple[Event, ...]
-    """The evidence of the line before payments and causes."""
-    missing: tuple[Because, ...]
-    """The causes of a line that is not earned."""
 
 
 _NO_TRANSFERS: Final = Transfers()
@@ -293,6 +280,7 @@ class _CashLines:
             overpaid=paid - within,
             not_yet_earned=0 if earned or forfeits else amount,
             forfeited=kept_back if forfeits else 0,
+            earned=earned,
             earned_on=earned_on,
             due_on=due_on,
             overdue_working_days=self._overdue_days(due_on) if is_overdue else 0,
@@ -433,91 +421,3 @@ class _CashLines:
         if self._account_causes is None:
             self._account_causes = account_causes(self.d)
         return self._account_causes
-
-
-def account_causes(d: Dossier) -> tuple[list[Because], list[Event]]:
-    """Why the account that stands linked cannot be paid to, and the events that say so."""
-    if d.link is None:
-        unlinking = [] if d.unlinking is None else [d.unlinking]
-        return [BECAUSE[Cause.ACCOUNT_NOT_ON_RECORD]], unlinking
-    if d.word is None:
-        return [BECAUSE[Cause.ACCOUNT_NOT_VERIFIED]], [d.link]
-    if isinstance(d.word.fact, f.AccountRejected):
-        return [BECAUSE_OF[Cause.ACCOUNT_REJECTED, d.word.fact.reason]], [d.link, d.word]
-    return [], []
-
-
-def transfer_causes(transfers: Transfers) -> list[Because]:
-    """What went wrong with the disbursement that was instructed last."""
-    latest = transfers.latest
-    causes: list[Because] = []
-    if latest is None:
-        return causes
-    if latest.failure is not None and not latest.settlements:
-        reason = latest.failure.fact.reason  # type: ignore[attr-defined]
-        causes.append(BECAUSE_OF[Cause.TRANSFER_FAILED, reason])
-    if latest.returns:
-        reason = latest.returns[-1].fact.reason  # type: ignore[attr-defined]
-        causes.append(BECAUSE_OF[Cause.TRANSFER_RETURNED, reason])
-    return causes
-
-
-def first_incentive_earning(d: Dossier) -> Earning:
-    """post-training/1: the first course completed, certified, rated and reviewed."""
-    course = d.first_course
-    if course is None:
-        missing = Cause.COURSE_NOT_COMPLETED if d.counting else Cause.NO_PURCHASE
-        return Earning(None, (), (), (BECAUSE[missing],))
-    ratings = d.ratings.get(course)
-    certificate = d.certificates.get(course)
-    reviewed = None if ratings is None else ratings.reviewed
-    missing_causes = []
-    if certificate is None:
-        missing_causes.append(BECAUSE[Cause.CERTIFICATE_NOT_ON_RECORD])
-    if ratings is None:
-        missing_causes.append(BECAUSE[Cause.RATING_NOT_ON_RECORD])
-    if reviewed is None:
-        missing_causes.append(BECAUSE[Cause.REVIEW_NOT_ON_RECORD])
-    rated = None if ratings is None else ratings.first
-    needed = (d.completions[course], certificate, rated, reviewed)
-    there = [event for event in needed if event is not None]
-    on = None if missing_causes else date_of(max(event.occurred_at for event in there))
-    shown = each_once((d.counting_courses[course].event, *there))
-    return Earning(on, there, shown, tuple(missing_causes))
-
-
-_MONTH_NOT_REACHED: Final = (BECAUSE[Cause.MONTH_NOT_REACHED],)
-
-
-def later_incentive_earning(first: Earning, k: int, *, first_is_earned: bool) -> Earning:
-    """post-training/k, k ≥ 2: k-1 months after the first; never needs a second course."""
-    on = None if first.on is None else months_after(first.on, k - 1)
-    missing = _MONTH_NOT_REACHED if first_is_earned else first.missing
-    return Earning(on, first.rests_on, first.shown, missing)
-
-
-def first_settlement(d: Dossier) -> Settlement | None:
-    """The first money that arrived on post-training/1; a later return does not undo it."""
-    transfers = d.lines.get(FIRST_INCENTIVE)
-    settlements = [] if transfers is None else transfers.settlements
-    return min(settlements, key=lambda one: order_of_events(one.event), default=None)
-
-
-def survey_earning(
-    d: Dossier, n: int, first: Earning, settlement: Settlement | None, *, first_is_earned: bool
-) -> Earning:
-    """survey/n: the first incentive earned and paid, and surveys 1 to n submitted in time."""
-    submitted = d.counting_surveys
-    submissions = [submitted[m] for m in range(1, n + 1) if m in submitted] if submitted else []
-    missing = []
-    if not first_is_earned or settlement is None:
-        missing.append(BECAUSE[Cause.FIRST_INCENTIVE_NOT_PAID])
-    if d.first_survey_missing < n:
-        missing.append(BECAUSE[Cause.EARLIER_SURVEY_NOT_SUBMITTED])
-    if n not in submitted:
-        missing.append(BECAUSE[Cause.SURVEY_NOT_SUBMITTED])
-    there = submissions if settlement is None else [*submissions, settlement.event]
-    on = None
-    if first.on is not None and settlement is not None and len(submissions) == n:
-        on = max(first.on, date_of(max(event.occurred_at for event in there)))
-    return Earning(on, [*first.rests_on, *there], each_once(there), tuple(missing))

@@ -52,6 +52,14 @@ def across(events: Iterable[Event]) -> list[Event]:
     return sorted({event.position: event for event in events}.values(), key=order_of_events)
 
 
+def each_once(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Events in the order of events, each once."""
+    found = {event.position: event for event in events}
+    if len(found) < 2:
+        return tuple(found.values())
+    return tuple(sorted(found.values(), key=order_of_events))
+
+
 def events_in_view(stream: Stream, view: View) -> list[Event]:
     """The stream's events in view, in the order of events.
 

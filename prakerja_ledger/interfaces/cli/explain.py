@@ -13,7 +13,7 @@ from prakerja_ledger.domain.time import day
 from prakerja_ledger.domain.vocabulary import REASONS, Owner
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.reading.causes import Because, Cause
-from prakerja_ledger.reading.findings import Code
+from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.statement import Standing, StatementLine, Status
 
 STATUSES: Final[Mapping[Status, str]] = {

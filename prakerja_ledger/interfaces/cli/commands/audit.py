@@ -28,7 +28,7 @@ from prakerja_ledger.interfaces.cli.options import (
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.reading.causes import Cause
-from prakerja_ledger.reading.findings import Finding
+from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.statement import AMOUNTS, Statement
 from prakerja_ledger.reading.totals import Total, Unpaid, totals, unpaid_lines
 

@@ -38,7 +38,7 @@ from prakerja_ledger.reading import statement as law
 from prakerja_ledger.reading import totals as sums
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.evaluation import Evaluation
-from prakerja_ledger.reading.findings import Code, Finding
+from prakerja_ledger.reading.finding import Code, Finding
 from prakerja_ledger.reading.view import View
 
 
