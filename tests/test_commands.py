@@ -455,7 +455,7 @@ def test_a_ledger_whose_lock_is_not_given_up_ends_with_1(
 ):
     import sqlite3
 
-    from prakerja_ledger.stores import sqlite as store
+    from prakerja_ledger.stores import sqlite_recorder as store
 
     url = f"sqlite:///{clean.parent}/l.db"
     run("import", clean, "--ledger", url)

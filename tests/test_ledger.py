@@ -35,8 +35,8 @@ from prakerja_ledger.domain.errors import (
 )
 from prakerja_ledger.ledger.cloudevent import CloudEvent
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
-from prakerja_ledger.stores import sqlite as store
-from prakerja_ledger.stores.sqlite import LedgerDatastore, LedgerFactory, LedgerRecorder
+from prakerja_ledger.stores import sqlite_recorder as store
+from prakerja_ledger.stores.sqlite_recorder import LedgerDatastore, LedgerFactory, LedgerRecorder
 from tests.ledger_support import (
     JULY_2,
     Clock,

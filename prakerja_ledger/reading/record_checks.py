@@ -67,8 +67,9 @@ def reported_late(case: Case) -> Iterator[Finding]:
         try:
             limit = calendar.after(on, LATE_AFTER_WORKING_DAYS)
         except CalendarTooShort as error:
-            case.undecided.append((event.subject, error))
-            continue
+            if not calendar.first <= on <= case.d.view.as_of <= calendar.last:
+                case.undecided.append((event.subject, error))
+            continue  # else the tenth working day lies after the list, and so after D
         if learned_on >= limit:
             yield case.finding(
                 Code.REPORTED_LATE,

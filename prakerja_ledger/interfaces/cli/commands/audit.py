@@ -12,12 +12,12 @@ from attrs import define, field
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.interfaces.cli import explain, output
-from prakerja_ledger.interfaces.cli.commands.statements import (
+from prakerja_ledger.interfaces.cli.commands.reader import (
     Reader,
     reading,
-    show_totals,
     view_line,
 )
+from prakerja_ledger.interfaces.cli.commands.totals import show_totals
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     language_option,
@@ -46,9 +46,8 @@ class Summary:
     worst: list[Unpaid] = field(factory=list)
 
     def watched(self, statements: Iterable[Statement]) -> Iterator[Statement]:
-        """The statements, counted on their way."""
+        """The statements, added up on their way."""
         for statement in statements:
-            self.participants += 1
             for line in statement.lines:
                 self.whole.add(line)
             for one in unpaid_lines(statement):
@@ -96,6 +95,7 @@ def audit_command(
         summary = Summary()
         by_wave = totals(summary.watched(reader.statements()), "wave")
         findings = reader.findings()
+        summary.participants = sum(1 for _ in reader.evaluation.in_view())
         output.heading(words(N_("Audit of {source}"), source=source))
         click.echo(view_line(words, reader.view))
         click.echo()

@@ -9,7 +9,7 @@ import click
 from prakerja_ledger.domain.errors import CalendarTooShort, InvalidDate, InvalidTimestamp
 from prakerja_ledger.domain.time import day, in_utc, known_at
 from prakerja_ledger.interfaces.cli import explain, output
-from prakerja_ledger.interfaces.cli.commands.statements import Reader, reading, view_line
+from prakerja_ledger.interfaces.cli.commands.reader import Reader, reading, view_line
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     json_option,

@@ -24,6 +24,7 @@ from prakerja_ledger.interfaces.cli.options import (
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.history_file import OverlongLine
+from prakerja_ledger.interfaces.quarantine import QuarantineFile, reasons_beside
 from prakerja_ledger.interfaces.source import (
     TICK_EVERY,
     Tally,
@@ -180,7 +181,7 @@ def _files_of(url: str) -> list[Path]:
     """The files of a ledger that lies in one."""
     if not url.startswith("sqlite:"):
         return []
-    from prakerja_ledger.stores.sqlite import path_of  # noqa: PLC0415  # heavy; only for ledgers
+    from prakerja_ledger.stores.sqlite_file import path_of  # noqa: PLC0415  # heavy; only for ledgers
 
     path = path_of(url)
     return [path, Path(f"{path}-wal"), Path(f"{path}-shm")]
@@ -201,11 +202,6 @@ def _check_targets(targets: Iterable[Path], taken: Iterable[Path]) -> None:
             raise UnreadableSource(
                 source=str(target), problem=f"there is no folder {target.parent}. Make it first."
             )
-
-
-def reasons_beside(path: Path) -> Path:
-    """Where the reasons for a file of quarantined lines stand."""
-    return path.with_name(f"{path.name}.reasons.jsonl")
 
 
 def _import_one(
@@ -232,67 +228,6 @@ def _texts(path: str, overlong: dict[int, OverlongLine]) -> Iterator[tuple[int, 
             yield number, line.head
         else:
             yield number, line
-
-
-class QuarantineFile:
-    """Quarantined lines, whole, and beside them the reasons. Appears when the import has ended.
-
-    Written under temporary names in the same folder and renamed at the end, so that a file of an
-    earlier run is never half overwritten.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.reasons_path = reasons_beside(path)
-        self.count = 0
-        self._lines: IO[bytes] | None = None
-        self._reasons: IO[bytes] | None = None
-
-    def add(
-        self, file: str, number: int, refusal: Refusal, whole: Iterator[bytes], words: Words
-    ) -> None:
-        """Keep one line."""
-        if self._lines is None or self._reasons is None:
-            self._lines, self._reasons = self._temporary(), self._temporary()
-        for piece in whole:
-            self._lines.write(piece)
-        self._lines.write(b"\n")
-        reason = {
-            "file": shown(file),
-            "line": number,
-            "code": refusal.code,
-            "message": words.refusal(refusal),
-        }
-        self._reasons.write(json.dumps(reason, ensure_ascii=False).encode() + b"\n")
-        self.count += 1
-
-    def _temporary(self) -> IO[bytes]:
-        return tempfile.NamedTemporaryFile(  # renamed in finish
-            dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
-        )
-
-    def finish(self) -> None:
-        """Put the files in their place; empty ones where an earlier run had left some."""
-        if self._lines is None and not self.path.exists():
-            return
-        for file, place in (
-            (self._lines or self._temporary(), self.path),
-            (self._reasons or self._temporary(), self.reasons_path),
-        ):
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            Path(file.name).chmod(0o600)
-            Path(file.name).replace(place)
-        self._lines = self._reasons = None
-
-    def discard(self) -> None:
-        """Leave nothing behind of an import that did not come to its end."""
-        for file in (self._lines, self._reasons):
-            if file is not None:
-                file.close()
-                Path(file.name).unlink(missing_ok=True)
-        self._lines = self._reasons = None
 
 
 def _finish(kept: QuarantineFile, words: Words) -> None:

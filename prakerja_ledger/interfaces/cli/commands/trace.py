@@ -14,7 +14,7 @@ from prakerja_ledger.domain.schemes import TRAINING, Scheme
 from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.interfaces.cli import explain, output
-from prakerja_ledger.interfaces.cli.commands.statements import (
+from prakerja_ledger.interfaces.cli.commands.reader import (
     Reader,
     reading,
     statement_title,

@@ -1,0 +1,134 @@
+"""What the reading commands share: a source read for one view, in front of a person."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from attrs import define, field
+
+from prakerja_ledger.domain.errors import CalendarTooShort, NotInView
+from prakerja_ledger.domain.schemes import Programme
+from prakerja_ledger.domain.streams import Participant
+from prakerja_ledger.interfaces.cli import explain, output
+from prakerja_ledger.interfaces.cli.options import (
+    programme_with,
+)
+from prakerja_ledger.interfaces.cli.status import Status, worst
+from prakerja_ledger.interfaces.cli.words import N_, Words, shown
+from prakerja_ledger.interfaces.source import History, open_history
+from prakerja_ledger.reading import statement as law
+from prakerja_ledger.reading.evaluation import Evaluation
+from prakerja_ledger.reading.finding import Finding
+from prakerja_ledger.reading.view import View
+
+
+@define(eq=False)
+class Reader:
+    """An evaluation in front of a person: what cannot be answered is said, and the rest goes on."""
+
+    history: History
+    evaluation: Evaluation
+    words: Words
+    status: Status = field(init=False, default=Status.DONE)
+
+    def __attrs_post_init__(self) -> None:
+        """Quarantined lines have no effect; nobody should learn that from a wrong sum."""
+        if self.history.quarantined:
+            self.worsen(Status.QUARANTINED)
+            output.complain(
+                self.words(
+                    N_(
+                        "{source}: {count} lines were quarantined and have no effect; "
+                        "prakerja-ledger check says which and why."
+                    ),
+                    source=self.history.name,
+                    count=self.words.number(self.history.quarantined),
+                )
+            )
+
+    @property
+    def view(self) -> View:
+        return self.evaluation.view
+
+    @property
+    def programme(self) -> Programme:
+        return self.evaluation.programme
+
+    def worsen(self, status: Status) -> None:
+        """End with this status, unless a worse one is due."""
+        self.status = worst(self.status, status)
+
+    def complain_of_calendar(self, participant: str, error: CalendarTooShort) -> None:
+        """One participant's answer is withheld; the others stand."""
+        self.worsen(Status.FAULT)
+        output.complain(f"prakerja-ledger: {shown(participant)}: {self.words.error(error)}")
+
+    def statements(self, names: Iterable[str] = ()) -> Iterator[law.Statement]:
+        """Every statement, by participant id; or those of the participants named."""
+        wanted = sorted(set(names))
+        for participant in self._named(wanted) if wanted else self.evaluation.in_view():
+            try:
+                yield self.evaluation.statement(participant)
+            except CalendarTooShort as error:
+                self.complain_of_calendar(participant.id, error)
+
+    def _named(self, names: Iterable[str]) -> Iterator[Participant]:
+        for name in names:
+            try:
+                yield self.evaluation.participant(name)
+            except NotInView as error:
+                self.worsen(Status.WRONG_USAGE)
+                output.complain(f"prakerja-ledger: {self.words.error(error)}")
+
+    def findings(self) -> list[Finding]:
+        """Every finding of the view, sorted."""
+        found, undecided = self.evaluation.findings()
+        for participant, error in undecided:
+            self.complain_of_calendar(participant, error)
+        return found
+
+
+@contextmanager
+def reading(source: str, view: View, holidays: str | None, words: Words) -> Iterator[Reader]:
+    """A source, read for one view."""
+    programme = programme_with(holidays)
+    with output.progress(words(N_("lines"))) as tick:
+        opened = open_history(source, programme, tick)
+        with opened as history:
+            yield Reader(history, history.evaluation(view), words)
+
+
+def view_line(words: Words, view: View) -> str:
+    """Which day and which knowledge an answer speaks of."""
+    as_of = words(N_("As of {day}"), day=words.day(view.as_of))
+    if view.known_at is None:
+        return as_of
+    return words(
+        N_("{as_of}, as known at {moment} WIB"), as_of=as_of, moment=words.moment(view.known_at)
+    )
+
+
+def statement_title(words: Words, statement: law.Statement) -> str:
+    """Whose statement it is."""
+    return words(
+        N_("Participant {participant} · wave {wave} · {scheme} · {standing}"),
+        participant=statement.participant,
+        wave=statement.wave,
+        scheme=statement.scheme,
+        standing=words(explain.STANDINGS[statement.standing]),
+    )
+
+
+def write_csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """CSV with a heading line, LF line ends, UTF-8; a null is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    sys.stdout.buffer.write(text.getvalue().encode())
+    sys.stdout.buffer.flush()

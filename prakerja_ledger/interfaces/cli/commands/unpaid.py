@@ -1,0 +1,167 @@
+"""`unpaid`: every unpaid line, the longest overdue first."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+
+from prakerja_ledger.domain.time import Instant
+from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.interfaces.cli import explain, output
+from prakerja_ledger.interfaces.cli.commands.reader import (
+    Reader,
+    reading,
+    view_line,
+    write_csv,
+)
+from prakerja_ledger.interfaces.cli.options import (
+    csv_option,
+    exclusive,
+    holidays_option,
+    json_option,
+    language_option,
+    view_of,
+    view_options,
+    words_of,
+)
+from prakerja_ledger.interfaces.cli.status import Status
+from prakerja_ledger.interfaces.cli.words import N_, Words, shown
+from prakerja_ledger.interfaces.json_output import compact
+from prakerja_ledger.reading import totals as sums
+from prakerja_ledger.reading.causes import Cause
+
+UNPAID_COLUMNS = (
+    "participant",
+    "wave",
+    "line",
+    "unpaid",
+    "status",
+    "due_on",
+    "overdue_working_days",
+    "cause",
+    "owner",
+)
+
+
+@click.command("unpaid", short_help="Every unpaid line, the longest overdue first.")
+@click.argument("source")
+@view_options
+@click.option("--cause", type=click.Choice([c.value for c in Cause]), help="Only this first cause.")
+@click.option("--owner", type=click.Choice([o.value for o in Owner]), help="Only this owner.")
+@click.option("--wave", type=click.IntRange(min=1), help="Only this wave.")
+@click.option("--min-overdue", type=click.IntRange(min=0), help="At least so many working days.")
+@json_option
+@csv_option
+@holidays_option
+@language_option
+def unpaid_command(  # one argument an option
+    source: str,
+    as_of: date | None,
+    known_at: Instant | None,
+    cause: str | None,
+    owner: str | None,
+    wave: int | None,
+    min_overdue: int | None,
+    as_json: bool,
+    as_csv: bool,
+    holidays: str | None,
+    lang: str | None,
+) -> Status:
+    """Every unpaid line, the longest overdue first.
+
+    \b
+    Example: prakerja-ledger unpaid sqlite:///ledger.db --owner programme --min-overdue 10 --csv
+    """
+    exclusive(as_json, as_csv)
+    words = words_of(lang)
+
+    def wanted(one: sums.Unpaid) -> bool:
+        return (
+            (cause is None or one.line.cause == cause)
+            and (owner is None or one.line.owner == owner)
+            and (wave is None or one.statement.wave == wave)
+            and (min_overdue is None or one.line.overdue_working_days >= min_overdue)
+        )
+
+    with reading(source, view_of(as_of, known_at), holidays, words) as reader:
+        found = sums.longest_overdue_first(
+            one
+            for statement in reader.statements()
+            for one in sums.unpaid_lines(statement)
+            if wanted(one)
+        )
+        rows = [_unpaid_row(one) for one in found]
+        if as_json:
+            output.write_lines(compact(row) for row in rows)
+        elif as_csv:
+            write_csv(UNPAID_COLUMNS, (row.values() for row in rows))
+        else:
+            _show_unpaid(words, found, reader)
+        return reader.status
+
+
+def _unpaid_row(one: sums.Unpaid) -> dict[str, Any]:
+    line = one.line
+    values = (
+        one.statement.participant,
+        one.statement.wave,
+        line.line,
+        line.unpaid,
+        line.status.value,
+        None if line.due_on is None else line.due_on.isoformat(),
+        line.overdue_working_days,
+        None if line.cause is None else line.cause.value,
+        None if line.owner is None else line.owner.value,
+    )
+    return dict(zip(UNPAID_COLUMNS, values, strict=True))
+
+
+def _show_unpaid(words: Words, found: list[sums.Unpaid], reader: Reader) -> None:
+    click.echo(view_line(words, reader.view))
+    if not found:
+        click.echo(words(N_("No line is unpaid.")))
+        return
+    click.echo()
+    rows = [
+        [
+            shown(one.statement.participant),
+            str(one.statement.wave),
+            one.line.line,
+            words.money(one.line.unpaid),
+            words(explain.STATUSES[one.line.status]),
+            words.day(one.line.due_on),
+            str(one.line.overdue_working_days or ""),
+            "; ".join(
+                explain.why(words, because, one.line, reader.programme.scheme(one.statement.scheme))
+                for because in one.line.causes[:1]
+            ),
+            explain.owner(words, one.line.owner),
+        ]
+        for one in found
+    ]
+    output.table(
+        [
+            words(N_("participant")),
+            words(N_("wave")),
+            words(N_("line")),
+            words(N_("unpaid")),
+            words(N_("status")),
+            words(N_("due on")),
+            words(N_("working days overdue")),
+            words(N_("first cause")),
+            words(N_("who must act")),
+        ],
+        rows,
+        right=(1, 3, 6),
+        prose=(7, 8),
+    )
+    click.echo()
+    click.echo(
+        words(
+            N_("Unpaid: {amount} · lines: {count}"),
+            amount=words.money(sum(one.line.unpaid for one in found)),
+            count=words.number(len(found)),
+        )
+    )
