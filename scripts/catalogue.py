@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, T201  # a script, which speaks to who runs it
 """The catalogues of messages: `python scripts/catalogue.py extract | compile | check`.
 
 A message id is the English sentence itself, wherever the code defines one: `N_("…")`, the
