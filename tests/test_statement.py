@@ -676,3 +676,28 @@ def test_a_statement_names_its_participant_and_view():
 def test_the_history_of_this_module_breaks_no_rule():
     """Else scenarios that add one fact to it would test two things."""
     assert recorded(LIFE + paid()).findings(view("2021-12-31")) == []
+
+
+def test_lines_that_the_scheme_lacks_stand_in_their_place_whatever_came_first():
+    """Two instalments that the corrected scheme has no more, paid in the wrong order."""
+    history = LIFE + paid("D-4", "post-training/4") + paid("D-2", "post-training/2", reference="R-2")
+    history += corrected(wave=48, scheme="normal-2023")
+    assert [line.line for line in statement_of(history, JUNE_30).lines] == [
+        "training",
+        "post-training/1",
+        "post-training/2",
+        "post-training/4",
+        "survey/1",
+        "survey/2",
+    ]
+
+
+def test_the_owner_of_a_line_is_that_of_its_first_cause():
+    """The payment partner has to speak before the participant's account is looked into."""
+    history = enrolled() + earned() + instructed()
+    line = line_of(history, "2020-05-20", "post-training/1")
+    assert [because.cause.value for because in line.causes] == [
+        "AWAITING_OUTCOME",
+        "ACCOUNT_NOT_ON_RECORD",
+    ]
+    assert (line.cause.value, line.owner.value) == ("AWAITING_OUTCOME", "payment-partner")
