@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
-import resource
+import json
 import statistics
 import subprocess
 import sys
@@ -53,22 +52,23 @@ def interleaved(
     return list(rows.values())
 
 
+_LAUNCHER = """
+import json, resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(json.dumps([resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, status]))
+"""
+
+
 def peak_memory_mib(command: list[str]) -> tuple[float, float]:
-    """Peak resident memory of a command in MiB, and its seconds; it must not fail."""
-    reader, writer = os.pipe()
+    """Peak resident memory of a command in MiB, and its seconds; it must not fail.
+
+    Started by a small process of its own: on Linux the peak of whoever forks is carried over.
+    """
     began = time.perf_counter()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        with open(os.devnull, "wb") as null:
-            status = subprocess.run(command, stdout=null, check=False).returncode
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        os.write(writer, f"{peak} {status}".encode())
-        os._exit(0)
-    os.close(writer)
-    os.waitpid(pid, 0)
-    peak, status = os.read(reader, 100).decode().split()
-    os.close(reader)
-    if status != "0":
+    done = subprocess.run(
+        [sys.executable, "-c", _LAUNCHER, *command], capture_output=True, text=True, check=True
+    )
+    peak, status = json.loads(done.stdout)
+    if status != 0:
         sys.exit(f"{command} ended with status {status}")
-    return float(peak), time.perf_counter() - began
+    return peak, time.perf_counter() - began

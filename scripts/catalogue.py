@@ -1,7 +1,7 @@
 """The catalogues of messages: `python scripts/catalogue.py extract | compile | check`.
 
 A message id is the English sentence itself, wherever the code defines one: `N_("…")`, the
-`template` of an error, and the template of a refusal (`Refusal(template=…)`, `illegal("…")`,
+`template` of an error, and the template of a refusal (`Refusal(template=…)`, `illegal("…")`, `refused(code, "…")`,
 `unknown(…)` by its table, `NotJson("…")`, `_not_cloudevent("…")`). They are found by reading the
 source, not by running it, and a template that cannot be found out is an error here rather than a
 sentence that nobody translates.
@@ -37,6 +37,7 @@ CALLS: Final[Mapping[str, str | int]] = {
     "N_": 0,
     "Refusal": "template",
     "illegal": 0,
+    "refused": 1,
     "NotJson": 0,
     "_not_cloudevent": 0,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date
 from functools import partial
 
@@ -70,6 +70,62 @@ def ledger_fault(tmp_path):
         ledger.record(as_lines(linked())[0])
 
 
+def no_such_line(tmp_path):
+    with recorded_ledger(tmp_path) as ledger:
+        ledger.may_pay("P-1", "survey/9", date(2020, 7, 2))
+
+
+@contextmanager
+def recorded_ledger(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        ledger.record(as_lines(enrolled())[0])
+        yield ledger
+
+
+class NoCommit:
+    """A writer's turn whose commit meets a disk error."""
+
+    def __init__(self, cursor):
+        self.cursor, self.connection = cursor, cursor.connection
+
+    def execute(self, statement):
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+def commit_in_doubt(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        turn = ledger.journal.writing()
+        with turn:
+            turn._cursor = NoCommit(turn._cursor)
+
+
+def outcome_unknown(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        stock = ledger.journal.writing
+
+        def writing():
+            turn = stock()
+            enter = turn.__enter__()
+            turn._cursor = NoCommit(turn._cursor)
+            return Entered(turn, enter)
+
+        ledger.journal.writing = writing
+        ledger.record(as_lines(enrolled())[0])
+
+
+class Entered:
+    """A context that was entered already."""
+
+    def __init__(self, turn, entered):
+        self.turn, self.entered = turn, entered
+
+    def __enter__(self):
+        return self.entered
+
+    def __exit__(self, *error):
+        return self.turn.__exit__(*error)
+
+
 # error → what raises it, its code, how its text begins and ends
 SCENARIOS = {
     e.InvalidField: (
@@ -119,6 +175,13 @@ SCENARIOS = {
     ),
     e.UnreadableSource: (unreadable, "UNREADABLE_SOURCE", "cannot read ", "."),
     e.LedgerFault: (ledger_fault, "LEDGER_FAULT", "sqlite:///", "."),
+    e.NoSuchLine: (no_such_line, "NO_SUCH_LINE", "participant P-1 has no line survey/9. Lines: ", "survey/3."),
+    e.CommitInDoubt: (commit_in_doubt, "COMMIT_IN_DOUBT", "sqlite:///", "disk I/O error."),
+    e.OutcomeUnknown: (
+        outcome_unknown, "OUTCOME_UNKNOWN",
+        "whether //test enrolled P-1 was recorded is not known: disk I/O error. ",
+        "a second identity could record it twice.",
+    ),
 }  # fmt: skip
 
 

@@ -111,6 +111,13 @@ class NotKnownInView(NotInView):
     )
 
 
+class NoSuchLine(InvalidInput):
+    """A statement has no line of that name."""
+
+    code = "NO_SUCH_LINE"
+    template = "participant {participant} has no line {line}. Lines: {lines}."
+
+
 class Refused(PrakerjaLedgerError):
     """The ledger will not record this event: its format or its history forbids it.
 
@@ -135,6 +142,20 @@ class Conflict(PrakerjaLedgerError):
     )
 
 
+class OutcomeUnknown(PrakerjaLedgerError):
+    """The commit failed in a way that does not tell whether it was stored.
+
+    Not a refusal and not a success: ask `Ledger.resolve`, or send the same again under the same
+    identity, which is always safe.
+    """
+
+    code = "OUTCOME_UNKNOWN"
+    template = (
+        "whether {source} {id} was recorded is not known: {problem} Ask Ledger.resolve with the same "
+        "identity, or send the same again under it; a second identity could record it twice."
+    )
+
+
 class UnreadableSource(InvalidInput):
     """A history or a ledger cannot be opened or read."""
 
@@ -147,6 +168,12 @@ class LedgerFault(PrakerjaLedgerError):
 
     code = "LEDGER_FAULT"
     template = "{source}: {problem}"
+
+
+class CommitInDoubt(LedgerFault):
+    """The store failed while it was making a transaction durable."""
+
+    code = "COMMIT_IN_DOUBT"
 
 
 @frozen(kw_only=True)

@@ -181,18 +181,15 @@ class Register:
         return stream
 
     def _again(self, event: Event, position: int) -> Outcome:
-        for stream in self._streams_of(event.subject):
-            earlier = stream.at(position)
-            if earlier is not None and same_content(earlier, event):
-                return Duplicate(position)
-        return Refusal(
-            code="CONFLICTING_DUPLICATE",
-            template=(
-                "{source} {id} is recorded before (at {position}) with other content. An identity "
-                "is used once for ever: send the new fact under a new id."
-            ),
-            fields={"source": event.source, "id": event.id, "position": position},
-        )
+        earlier = self.recorded(event.subject, position)
+        if earlier is not None and same_content(earlier, event):
+            return Duplicate(position)
+        return conflicting(event.source, event.id, position)
+
+    def recorded(self, subject: str, position: int) -> Event | None:
+        """The event recorded at a position on one of the streams that a subject may mean."""
+        found = (stream.at(position) for stream in self._streams_of(subject))
+        return next((event for event in found if event is not None), None)
 
     def _streams_of(self, subject: str) -> Iterator[Stream]:
         """Every stream that the subject may mean: the name spaces are separate."""
@@ -222,7 +219,7 @@ class Register:
     ) -> Participant | Refusal:
         """Only an enrolment makes a participant, and only once."""
         if type(fact) is not f.Enrolled:
-            return _not_enrolled(subject)
+            return not_enrolled(subject)
         if participant is not None:
             return Refusal(
                 code="ALREADY_ENROLLED",
@@ -251,7 +248,7 @@ class Register:
         """The event that a void names, and its stream."""
         streams = list(self._streams_of(subject))
         if not streams:
-            return _not_enrolled(subject)
+            return not_enrolled(subject)
         position = self.identities.find(fact.source, fact.id)
         for stream in streams:
             target = None if position is None else stream.at(position)
@@ -268,7 +265,20 @@ class Register:
         return unknown("event", f"{fact.source} {fact.id}")
 
 
-def _not_enrolled(subject: str) -> Refusal:
+def conflicting(source: str, id: str, position: int) -> Refusal:
+    """The identity is taken by an event with other content."""
+    return Refusal(
+        code="CONFLICTING_DUPLICATE",
+        template=(
+            "{source} {id} is recorded before (at {position}) with other content. An identity "
+            "is used once for ever: send the new fact under a new id."
+        ),
+        fields={"source": source, "id": id, "position": position},
+    )
+
+
+def not_enrolled(subject: str) -> Refusal:
+    """Nothing but an enrolment may be recorded of somebody who is not enrolled."""
     return Refusal(
         code="NOT_ENROLLED",
         template=(

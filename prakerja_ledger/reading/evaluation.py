@@ -17,7 +17,7 @@ from prakerja_ledger.reading.dossier import ProgrammeInView, look_at_programme, 
 from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.findings import Findings
 from prakerja_ledger.reading.statement import Statement, statement, statement_of
-from prakerja_ledger.reading.view import View, look
+from prakerja_ledger.reading.view import View, is_in_view, look
 
 
 @frozen(kw_only=True, eq=False, slots=False)
@@ -38,7 +38,7 @@ class Evaluation:
     def participant(self, name: str) -> Participant:
         """A participant who is in view. Raises NotInView."""
         found = self.participants.get(name)
-        if found is None or look(found, self.view) is None:
+        if found is None or not is_in_view(found, self.view):
             known = self.view.known_at
             if known is None:
                 raise NotInView(participant=name, as_of=self.view.as_of)
@@ -47,7 +47,7 @@ class Evaluation:
 
     def in_view(self) -> Iterator[Participant]:
         """Every participant in view, by id in the order of code points."""
-        return (one for one in self.participants if look(one, self.view) is not None)
+        return (one for one in self.participants if is_in_view(one, self.view))
 
     def statement(self, participant: Participant | str) -> Statement:
         """A participant's statement. Raises NotInView and CalendarTooShort."""

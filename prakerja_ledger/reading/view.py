@@ -104,15 +104,19 @@ class ParticipantInView:
         return event.fact  # type: ignore[return-value]
 
 
+def is_in_view(participant: Participant, view: View) -> bool:
+    """Whether the participant's enrolment is in view: then they have a statement."""
+    return view.shows(participant.events[0])  # nothing is recorded of a participant before it
+
+
 def look(participant: Participant, view: View) -> ParticipantInView | None:
     """The participant as the view shows them; None where the enrolment is not in view."""
-    enrolled = participant.events[0]  # nothing is recorded of a participant before it
-    if not view.shows(enrolled):
+    if not is_in_view(participant, view):
         return None
     return ParticipantInView(
         participant=participant,
         events=events_in_view(participant, view),
-        enrolled=enrolled,
+        enrolled=participant.events[0],
         correction=_correction(participant, view),
     )
 

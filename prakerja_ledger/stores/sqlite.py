@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from threading import Lock
 from types import TracebackType
+from typing import Final
 from urllib.parse import quote
 
 from eventsourcing.persistence import IntegrityError, PersistenceError
@@ -24,7 +25,7 @@ from eventsourcing.sqlite import (
     SQLiteCursor,
 )
 
-from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
+from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
 from prakerja_ledger.ledger.journal import StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
@@ -190,13 +191,25 @@ class WritersTurn:
             if error is None:
                 self._cursor.execute("COMMIT")
         except sqlite3.Error as failed:
-            raise fault(self._journal.url, failed) from failed
+            raise _failed_commit(self._journal.url, failed) from failed
         finally:
             if self._cursor.connection.in_transaction:
                 self._cursor.connection.rollback()
             self._journal.writers_lock.release()
         if isinstance(error, (sqlite3.Error, PersistenceError)):
             raise fault(self._journal.url, error) from error
+
+
+_NOTHING_WRITTEN: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
+"""What a commit can fail with before its last frame is in the log."""
+
+
+def _failed_commit(url: str, error: sqlite3.Error) -> LedgerFault:
+    """An error of the disk while it was made durable leaves the outcome open; others do not."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _NOTHING_WRITTEN:
+        return fault(url, error)
+    return CommitInDoubt(source=url, problem=f"{error}.")
 
 
 def fault(url: str, error: Exception) -> LedgerFault:

@@ -19,7 +19,7 @@ from prakerja_ledger.domain.time import Instant, date_of
 
 LANGUAGES: Final = ("id", "en")
 _DOMAIN: Final = "prakerja_ledger"
-_RUPIAH_FIELDS: Final = frozenset({"sum", "price", "left"})
+_RUPIAH_FIELDS: Final = frozenset({"amount", "left", "price", "sum"})
 """Fields of refusals that hold whole rupiah."""
 _LOCALES: Final = Path(__file__).parent.parent / "locale"
 

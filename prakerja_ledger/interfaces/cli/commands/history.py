@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from prakerja_ledger.domain.errors import Refusal, UnreadableSource
+from prakerja_ledger.domain.register import Recorded
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
@@ -62,6 +63,9 @@ def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -
     _refuse_ledgers(histories)
     with output.progress(words(N_("lines"))) as tick, without_collection():
         for one in judged(histories, file_register(programme), programme, tick):
+            if type(one.outcome) is Recorded:
+                tallies[one.file].recorded += 1
+                continue
             tallies[one.file].count(one.number, one.outcome)
             if isinstance(one.outcome, Refusal) and not as_json:
                 click.echo(_quarantined(words, one.file, one.number, one.outcome))

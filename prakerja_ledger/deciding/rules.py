@@ -1,0 +1,262 @@
+"""The decision on a command: the fact to record, or a typed refusal with what stands against it.
+
+"Legal when" (what the history allows) is the register's; here is what the programme's rules forbid.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from attrs import frozen
+
+from prakerja_ledger.deciding.commands import (
+    FACT_OF,
+    Command,
+    Instruct,
+    PurchaseTraining,
+    asked_for,
+)
+from prakerja_ledger.deciding.payment import May, may_pay
+from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.errors import NotInView, Refusal
+from prakerja_ledger.domain.events import Event
+from prakerja_ledger.domain.facts import Fact, data_of
+from prakerja_ledger.domain.schemes import TRAINING, Programme
+from prakerja_ledger.domain.streams import Participant, ProgrammeStream
+from prakerja_ledger.domain.time import Instant, instant, instant_of
+from prakerja_ledger.reading.causes import Cause
+from prakerja_ledger.reading.dossier import (
+    Dossier,
+    ProgrammeInView,
+    look_at_programme,
+    open_dossier,
+)
+from prakerja_ledger.reading.statement import Statement, StatementLine, Status, statement_of
+from prakerja_ledger.reading.view import View, look
+
+
+@frozen(kw_only=True, eq=False)
+class Situation:
+    """What a decision looks at: the participant's dossier and statement of today, all recorded."""
+
+    dossier: Dossier
+    statement: Statement
+    around: ProgrammeInView
+    attempts: Mapping[str, int]
+    """Disbursements ever instructed, by line, voided or not."""
+
+
+def decide(command: Command, situation: Situation) -> Fact | Refusal:
+    """The fact that the command becomes, or why the programme's rules forbid it now."""
+    rule = _RULES.get(type(command))
+    return command.fact() if rule is None else rule(command, situation)
+
+
+def refused(code: str, template: str, **fields: Any) -> Refusal:
+    """The programme's rules forbid it."""
+    return Refusal(code=code, template=template, fields=fields)
+
+
+def _purchase(command: PurchaseTraining, situation: Situation) -> Fact | Refusal:
+    if command.method != "prakerja":
+        return command.fact()
+    if situation.dossier.revocation is not None:
+        return _revoked()
+    stop = _stop(command, situation)
+    if stop is not None:
+        return refused(
+            "PACKAGE_SALES_STOPPED",
+            "the sale of packages on {platform} is stopped by {notice} from {effective}. "
+            "Sell the courses singly.",
+            platform=command.platform,
+            notice=stop.notice,
+            effective=stop.effective,
+        )
+    left = situation.statement.line(TRAINING).not_yet_earned
+    if command.price > left:
+        return refused(
+            "BALANCE_NOT_ENOUGH",
+            "the price is {price} and {left} of the training balance is left. Choose a cheaper "
+            "course, or another means of payment.",
+            price=command.price,
+            left=left,
+        )
+    return command.fact()
+
+
+def _stop(command: PurchaseTraining, situation: Situation) -> f.PackageSalesStopped | None:
+    """The stop that is in effect for the purchase."""
+    today = situation.statement.view.as_of
+    for event in situation.around.stops if command.package is not None else ():
+        stop = event.fact
+        assert isinstance(stop, f.PackageSalesStopped), "only stops are kept there"
+        if command.platform in stop.platforms and stop.effective <= today:
+            return stop
+    return None
+
+
+def _revoked() -> Refusal:
+    return refused(
+        "REVOKED", "the participation stands revoked. If that is wrong, reinstate it first."
+    )
+
+
+def _instruct(command: Instruct, situation: Situation) -> Fact | Refusal:
+    line = _line(command, situation)
+    if isinstance(line, Refusal):
+        return line
+    refusal = _not_payable(line) or _other_account(command, situation)
+    if refusal is not None:
+        return refusal
+    amount = line.unpaid if command.amount is None else command.amount
+    if amount > line.unpaid:
+        return refused(
+            "MORE_THAN_UNPAID",
+            "{amount} is asked for and {left} of {line} is unpaid. Ask for no more than that.",
+            amount=amount,
+            left=line.unpaid,
+            line=line.line,
+        )
+    return _instruction(command, situation, amount)
+
+
+def _line(command: Instruct, situation: Situation) -> StatementLine | Refusal:
+    for line in situation.statement.lines:
+        if line.line == command.line and line.line != TRAINING:
+            return line
+    return refused(
+        "NO_SUCH_LINE",
+        "{line} is no line that cash is paid on. Lines: {lines}.",
+        line=command.line,
+        lines=", ".join(line.line for line in situation.statement.lines[1:]),
+    )
+
+
+_STATUS_CODES: Final = {
+    Status.PAID: "LINE_PAID",
+    Status.FORFEITED: "LINE_FORFEITED",
+    Status.SCHEDULED: "LINE_NOT_EARNED",
+    Status.NOT_EARNED: "LINE_NOT_EARNED",
+}
+_WHY_NOT: Final = {
+    Status.PAID: "{line} is paid already. Nothing further is to be paid on it.",
+    Status.FORFEITED: "{line} is forfeited. Its causes say why.",
+    Status.SCHEDULED: "{line} is not earned yet. Wait until it is.",
+    Status.NOT_EARNED: "{line} is not earned. Its causes say what is missing.",
+}
+_OBSTACLE_CODES: Final = {
+    Cause.PROGRAMME_HOLD: "PAYMENTS_HELD",
+    Cause.ACCOUNT_NOT_ON_RECORD: "ACCOUNT_NOT_ON_RECORD",
+    Cause.ACCOUNT_NOT_VERIFIED: "ACCOUNT_NOT_VERIFIED",
+    Cause.ACCOUNT_REJECTED: "ACCOUNT_REJECTED",
+}
+_OBSTACLES: Final = {
+    Cause.PROGRAMME_HOLD: "all payments are held. Wait until they resume.",
+    Cause.ACCOUNT_NOT_ON_RECORD: "no account is linked. Link one first.",
+    Cause.ACCOUNT_NOT_VERIFIED: "the linked account is not verified. Verify it first.",
+    Cause.ACCOUNT_REJECTED: ("the linked account was rejected. Link another, or have it verified."),
+}
+
+
+def _not_payable(line: StatementLine) -> Refusal | None:
+    permission = may_pay(line)
+    if permission.answer is May.YES:
+        return None
+    if permission.answer is May.UNKNOWN:
+        return refused(
+            "LINE_IN_FLIGHT",
+            "a transfer on {line} has no outcome yet. Ask the payment partner, record the outcome, "
+            "and then instruct what is left.",
+            line=line.line,
+        )
+    status = line.status
+    if status in _WHY_NOT:
+        return refused(_STATUS_CODES[status], _WHY_NOT[status], line=line.line)
+    cause = permission.causes[0].cause
+    return refused(_OBSTACLE_CODES[cause], _OBSTACLES[cause], line=line.line)
+
+
+def _other_account(command: Instruct, situation: Situation) -> Refusal | None:
+    link = situation.dossier.link
+    assert link is not None, "a line that may be paid has a verified account"
+    linked = link.fact
+    assert isinstance(linked, f.AccountLinked), "only linkings are kept there"
+    asked = (command.provider or linked.provider, command.account or linked.account)
+    if asked != (linked.provider, linked.account):
+        return refused(
+            "OTHER_ACCOUNT",
+            "account {account} at {provider} is not the linked one. Leave both out to pay to that.",
+            account=asked[1],
+            provider=asked[0],
+        )
+    return None
+
+
+def _instruction(command: Instruct, situation: Situation, amount: int) -> Fact:
+    link = situation.dossier.link
+    assert link is not None, "checked before"
+    linked = link.fact
+    assert isinstance(linked, f.AccountLinked), "only linkings are kept there"
+    component, _, instalment = command.line.partition("/")
+    attempt = situation.attempts.get(command.line, 0) + 1
+    return f.DisbursementInstructed(
+        disbursement=command.disbursement or f"{command.line}/{attempt}",
+        component=component,
+        instalment=int(instalment),
+        amount=amount,
+        provider=linked.provider,
+        account=linked.account,
+    )
+
+
+_RULES: Final[dict[type[Command], Callable[[Any, Situation], Fact | Refusal]]] = {
+    PurchaseTraining: _purchase,
+    Instruct: _instruct,
+}
+NEEDS_A_SITUATION: Final = frozenset(_RULES)
+"""Commands that are decided on the participant's statement; the others on the history alone."""
+
+
+def situation(
+    participant: Participant, stream: ProgrammeStream, programme: Programme, today: date
+) -> Situation:
+    """How things stand today, as far as anything is recorded.
+
+    Raises CalendarTooShort as a statement does: without its due dates nothing is decided.
+    """
+    view = View(as_of=today)
+    around = look_at_programme(stream, view)
+    seen = look(participant, view)
+    if seen is None:
+        raise NotInView(participant=participant.id, as_of=today)
+    dossier = open_dossier(seen, view, programme)
+    attempts = Counter(one.line for one in participant.disbursements.values())
+    made = statement_of(dossier, programme, around)
+    return Situation(dossier=dossier, statement=made, around=around, attempts=attempts)
+
+
+def is_answer(command: Command, event: Event) -> bool:
+    """Whether a recorded event is what this command became.
+
+    What the command left to the ledger (the time, the amount, the account, the disbursement id) may
+    be anything; what it says itself must be so.
+    """
+    if type(event.fact) is not FACT_OF[type(command)]:
+        return False
+    if command.time is not None and _instant(command.time) != event.occurred_at:
+        return False
+    recorded = data_of(event.fact)
+    asked = asked_for(command)
+    line = asked.pop("line", None)
+    if line is not None and line != f"{recorded['component']}/{recorded['instalment']}":
+        return False
+    if isinstance(command, Instruct):
+        return all(recorded.get(name) == value for name, value in asked.items())
+    return data_of(command.fact()) == recorded
+
+
+def _instant(moment: str | datetime) -> Instant:
+    return instant(moment) if isinstance(moment, str) else instant_of(moment)
