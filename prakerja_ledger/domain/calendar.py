@@ -35,6 +35,10 @@ class WorkingCalendar:
     def _memo(self) -> dict[tuple[date, int], date]:
         return {}
 
+    @cached_property
+    def _counts(self) -> dict[date, int]:
+        return {}
+
     def after(self, on: date, count: int) -> date:
         """The `count`-th working day after a date; the first counted is the one after it."""
         known = self._memo.get((on, count))
@@ -56,7 +60,10 @@ class WorkingCalendar:
         """
         if not self.first - timedelta(days=1) <= on <= self.last:
             raise self._too_short(on)
-        return bisect_right(self.working_days, on)
+        known = self._counts.get(on)
+        if known is None:
+            known = self._counts[on] = bisect_right(self.working_days, on)
+        return known
 
     def _too_short(self, needed: date) -> CalendarTooShort:
         return CalendarTooShort(first=self.first, last=self.last, needed=needed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from prakerja_ledger.domain.facts import Fact
@@ -44,9 +46,10 @@ class Event(NamedTuple):
         return date_of(self.recorded_at)
 
 
-def order_of_events(event: Event) -> tuple[Instant, Instant, int]:
-    """The key of the order of events: first, latest, then, before all mean this order."""
-    return (event.occurred_at, event.recorded_at, event.position)
+order_of_events: Final[Callable[[Event], tuple[Instant, Instant, int]]] = attrgetter(
+    "occurred_at", "recorded_at", "position"
+)
+"""The key of the order of events: first, latest, then, before all mean this order."""
 
 
 def same_content(one: Event, other: Event) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final, NewType
 
@@ -19,6 +19,7 @@ from prakerja_ledger.domain.errors import InvalidDate, InvalidTimestamp
 Instant = NewType("Instant", str)
 
 WIB: Final = timedelta(hours=7)
+_WIB_ZONE: Final = timezone(WIB)
 LONGEST_TEXT: Final = 200
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt]((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d+))?"
@@ -141,9 +142,16 @@ def in_wib(at: Instant) -> str:
 
 def instant_of(moment: datetime) -> Instant:
     """The instant of an aware datetime. Raises InvalidTimestamp for a naive one."""
-    return instant(moment.isoformat())  # without an offset it is no RFC 3339 timestamp
+    if moment.tzinfo is None:
+        raise InvalidTimestamp(found=repr(moment.isoformat()))
+    try:
+        clock = moment.astimezone(_WIB_ZONE).isoformat()[: -len("+07:00")]
+    except (OverflowError, ValueError):
+        raise InvalidTimestamp(found=repr(moment.isoformat())) from None
+    return Instant(clock.rstrip("0") if "." in clock else clock)
 
 
+@lru_cache(maxsize=1 << 14)
 def months_after(on: date, months: int) -> date | None:
     """The same day of a later month, or the month's last day; None past year 9999."""
     index = on.month - 1 + months

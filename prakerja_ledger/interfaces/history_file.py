@@ -112,8 +112,13 @@ def _decompressed(file: IO[bytes]) -> Iterator[bytes]:
 
     Not the library's stream reader: it ends silently where a frame is cut short.
     """
-    import zstandard  # noqa: PLC0415  # only for files that need it
-
+    try:
+        import zstandard  # noqa: PLC0415  # only for files that need it
+    except ModuleNotFoundError:
+        raise UnreadableSource(
+            source=file.name,
+            problem="reading .zst needs the package zstandard: pip install 'prakerja-ledger[zstd]'.",
+        ) from None
     decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
     frame = decompressor.decompressobj()
     rest = b""

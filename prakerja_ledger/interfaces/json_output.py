@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from prakerja_ledger.domain.events import Event
@@ -47,7 +48,7 @@ def named(events: Iterable[Event]) -> list[dict[str, str]]:
 
 
 def _name(event: Event) -> str:
-    return f'{{"source":{_encode(event.source)},"id":{_encode(event.id)}}}'
+    return f'{{"source":{encode_basestring(event.source)},"id":{encode_basestring(event.id)}}}'
 
 
 def known_at_json(view: View) -> str | None:

@@ -39,14 +39,14 @@ def _packed(event: Event) -> Packed:
         event.occurred_at,
         event.recorded_at,
         event.position,
-        type_of(fact.kind),
+        fact.kind,
         values_of(fact),
     )
 
 
 def _unpacked(subject: str, packed: Packed) -> Event:
-    source, id, occurred_at, recorded_at, position, type_name, values = packed
-    kind = FACTS[type_name]
+    source, id, occurred_at, recorded_at, position, name, values = packed
+    kind = FACTS[type_of(name)]
     fact = kind(**dict(zip(FIELD_NAMES[kind], values, strict=True)))
     return Event(source, id, subject, fact, occurred_at, recorded_at, position)
 

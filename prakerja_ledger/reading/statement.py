@@ -38,7 +38,7 @@ from prakerja_ledger.reading.earning import (
     survey_earning,
 )
 from prakerja_ledger.reading.obstacles import account_causes, transfer_causes
-from prakerja_ledger.reading.view import View, each_once, look
+from prakerja_ledger.reading.view import View, each_once, followed_by, look
 
 
 class Status(StrEnum):
@@ -264,10 +264,9 @@ class _CashLines:
         causes, pointed_at = self._causes(
             status, forfeits, transfers, earning, earned, due_on, in_flight
         )
-        if transfers.events or pointed_at:
-            evidence = each_once((*earning.shown, *transfers.events, *pointed_at))
-        else:
-            evidence = earning.shown
+        evidence = followed_by(earning.shown, transfers.events)
+        if pointed_at:
+            evidence = each_once((*evidence, *pointed_at))
         return StatementLine(
             line=line,
             amount=amount,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
@@ -58,6 +58,15 @@ def each_once(events: Iterable[Event]) -> tuple[Event, ...]:
     if len(found) < 2:
         return tuple(found.values())
     return tuple(sorted(found.values(), key=order_of_events))
+
+
+def followed_by(first: tuple[Event, ...], then: Sequence[Event]) -> tuple[Event, ...]:
+    """Two runs of different events, each in order, as one: payments mostly follow what earns them."""
+    if not first or not then:
+        return first or tuple(then)
+    if order_of_events(first[-1]) < order_of_events(then[0]):
+        return (*first, *then)
+    return each_once((*first, *then))
 
 
 def events_in_view(stream: Stream, view: View) -> list[Event]:
