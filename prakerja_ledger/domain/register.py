@@ -7,7 +7,7 @@ so that a file keeps them in memory, a long file on disk, and a ledger in its da
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from attrs import define, field, frozen
 
@@ -19,8 +19,7 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Package, Participant, ProgrammeStream, Stream
 
 
-@define(eq=False)
-class Recorded:
+class Recorded(NamedTuple):
     """The event is on record, at this position, folded into this stream."""
 
     position: int

@@ -116,17 +116,22 @@ def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
     if len(_pool) >= _MOST_SHARED:
         _pool.clear()
     source, subject = envelope.source, envelope.subject
-    return Event(
-        _pool.setdefault(source, source),
-        envelope.id,
-        _pool.setdefault(subject, subject),
-        fact,
-        occurred_at,
-        recorded_at,
-        position,
+    return _new_tuple(
+        Event,
+        (
+            _pool.setdefault(source, source),
+            envelope.id,
+            _pool.setdefault(subject, subject),
+            fact,
+            occurred_at,
+            recorded_at,
+            position,
+        ),
     )
 
 
+_new_tuple = tuple.__new__
+"""Makes a named tuple without its own constructor, which only names the places: once a line."""
 _MOST_SHARED: Final = 1 << 16
 """A bound on what hostile input can make the pool keep."""
 _pool: dict[str, str] = {}

@@ -129,7 +129,11 @@ def judged(
                 continue
             event = read_event(line, position, programme)
             outcome = event if isinstance(event, Refusal) else record(event)
-            yield Judged(path, number, line, outcome)
+            yield _new_tuple(Judged, (path, number, line, outcome, None))
+
+
+_new_tuple = tuple.__new__
+"""Makes a named tuple without its own constructor, which only names the places: once a line."""
 
 
 def _refused(line: bytes, programme: Programme) -> Refusal:
