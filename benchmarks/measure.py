@@ -19,7 +19,6 @@ class Row:
     name: str
     count: int
     seconds: list[float]
-    note: str = ""
 
     @property
     def median(self) -> float:

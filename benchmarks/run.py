@@ -18,7 +18,6 @@ from pathlib import Path
 from benchmarks import histories, reading, writing
 from benchmarks.measure import Row, peak_memory_mib
 
-EVENTS_A_PARTICIPANT = 15
 LEDGER = str(Path(sys.executable).parent / "prakerja-ledger")
 
 HEAD = """\

@@ -7,7 +7,7 @@ from datetime import date
 from prakerja_ledger.domain.time import instant
 from prakerja_ledger.interfaces.json_output import known_at_json, statement_json
 from prakerja_ledger.reading.dossier import look_at_programme
-from prakerja_ledger.reading.view import View, across, events_in_view, in_order, look
+from prakerja_ledger.reading.view import View, each_once, events_in_view, in_order, look
 from tests.support import (
     WHO, bought, completed, enrolled, held, line_of, linked, names, offered, recorded, resumed,
     statement_of, unlinked, verified, view, voided,
@@ -82,7 +82,7 @@ def test_order_compares_fractions_exactly():
 
 def test_events_of_several_streams_are_in_order_each_once():
     events = list(recorded(enrolled() + held("2020-04-01") + linked()).events.values())
-    assert names(across([*events, *events])) == ["held", "enrolled P-1", "linked A-1"]
+    assert names(each_once([*events, *events])) == ["held", "enrolled P-1", "linked A-1"]
     assert in_order([]) == []
 
 

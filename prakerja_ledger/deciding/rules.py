@@ -89,13 +89,12 @@ def _purchase(command: PurchaseTraining, situation: Situation) -> Fact | Refusal
 
 def _stop(command: PurchaseTraining, situation: Situation) -> f.PackageSalesStopped | None:
     """The stop that is in effect for the purchase."""
-    today = situation.statement.view.as_of
-    for event in situation.around.stops if command.package is not None else ():
-        stop = event.fact
-        assert isinstance(stop, f.PackageSalesStopped), "only stops are kept there"
-        if command.platform in stop.platforms and stop.effective <= today:
-            return stop
-    return None
+    event = situation.around.stop_of(command.platform)
+    if command.package is None or event is None:
+        return None
+    stop = event.fact
+    assert isinstance(stop, f.PackageSalesStopped), "only stops are kept there"
+    return stop if stop.effective <= situation.statement.view.as_of else None
 
 
 def _revoked() -> Refusal:
@@ -179,11 +178,16 @@ def _not_payable(line: StatementLine) -> Refusal | None:
     return refused(_OBSTACLE_CODES[cause], _OBSTACLES[cause], line=line.line)
 
 
-def _other_account(command: Instruct, situation: Situation) -> Refusal | None:
+def _linked(situation: Situation) -> f.AccountLinked:
+    """The account to be paid to; asked for only once the line may be paid."""
     link = situation.dossier.link
     assert link is not None, "a line that may be paid has a verified account"
-    linked = link.fact
-    assert isinstance(linked, f.AccountLinked), "only linkings are kept there"
+    assert isinstance(link.fact, f.AccountLinked), "only linkings are kept there"
+    return link.fact
+
+
+def _other_account(command: Instruct, situation: Situation) -> Refusal | None:
+    linked = _linked(situation)
     asked = (command.provider or linked.provider, command.account or linked.account)
     if asked != (linked.provider, linked.account):
         return refused(
@@ -196,10 +200,7 @@ def _other_account(command: Instruct, situation: Situation) -> Refusal | None:
 
 
 def _instruction(command: Instruct, situation: Situation, amount: int) -> Fact:
-    link = situation.dossier.link
-    assert link is not None, "checked before"
-    linked = link.fact
-    assert isinstance(linked, f.AccountLinked), "only linkings are kept there"
+    linked = _linked(situation)
     component, _, instalment = command.line.partition("/")
     attempt = situation.attempts.get(command.line, 0) + 1
     return f.DisbursementInstructed(

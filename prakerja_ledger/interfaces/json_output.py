@@ -17,7 +17,7 @@ from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.time import in_utc
 from prakerja_ledger.reading.causes import Because
 from prakerja_ledger.reading.finding import Finding
-from prakerja_ledger.reading.statement import AMOUNTS, Statement, StatementLine
+from prakerja_ledger.reading.statement import Statement, StatementLine
 from prakerja_ledger.reading.view import View
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -102,11 +102,6 @@ def _line(line: StatementLine, names: dict[int, str]) -> str:
         f'"overdue_working_days":{line.overdue_working_days},{_causes(line.causes)},'
         f'"evidence":[{evidence}]}}'
     )
-
-
-def amounts_json(line: StatementLine) -> dict[str, int]:
-    """The amounts of a line by name, in the order of the contract."""
-    return {name: getattr(line, name) for name in AMOUNTS}
 
 
 def finding_json(finding: Finding) -> str:

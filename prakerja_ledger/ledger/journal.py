@@ -46,9 +46,6 @@ class Reading(Protocol):
     def stream(self, name: str) -> Sequence[StoredLine]:
         """The lines of a stream, in the order of recording."""
 
-    def has_stream(self, name: str) -> bool:
-        """Whether anything is recorded on a stream."""
-
     def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
         """Every stream of a prefix, by name in the order of code points, with its lines."""
 

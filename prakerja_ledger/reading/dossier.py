@@ -364,6 +364,11 @@ class ProgrammeInView:
     """The hold by which payments stand held."""
     stops: list[Event]
 
+    def stop_of(self, platform: str) -> Event | None:
+        """The stop of a platform's package sales that takes effect first; of several, the first."""
+        naming = [stop for stop in self.stops if platform in stop.fact.platforms]  # type: ignore[attr-defined]
+        return min(naming, key=lambda stop: stop.fact.effective, default=None)  # type: ignore[attr-defined]
+
 
 def look_at_programme(stream: ProgrammeStream, view: View) -> ProgrammeInView:
     """Stops in view, and whether payments stand held as of D."""

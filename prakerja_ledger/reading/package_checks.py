@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from prakerja_ledger.domain import facts as f
-from prakerja_ledger.domain.events import Event, order_of_events
+from prakerja_ledger.domain.events import order_of_events
 from prakerja_ledger.domain.time import days_after
 from prakerja_ledger.domain.vocabulary import DIMENSIONS
 from prakerja_ledger.reading.case import Case
@@ -44,7 +44,7 @@ def package_sold_after_stop(case: Case) -> Iterator[Finding]:
         fact = bought.fact
         if not stops or fact.package is None or fact.method != "prakerja":
             continue
-        stop = _earliest_stop(stops, fact.platform)
+        stop = case.around.stop_of(fact.platform)
         if stop is None:
             continue
         ordered: f.PackageSalesStopped = stop.fact  # type: ignore[assignment]
@@ -62,12 +62,6 @@ def package_sold_after_stop(case: Case) -> Iterator[Finding]:
                 },
                 evidence=[stop],
             )
-
-
-def _earliest_stop(stops: list[Event], platform: str) -> Event | None:
-    """The stop of that platform that takes effect first; of several, the first in order."""
-    naming = [stop for stop in stops if platform in stop.fact.platforms]  # type: ignore[attr-defined]
-    return min(naming, key=lambda stop: stop.fact.effective, default=None)  # type: ignore[attr-defined]
 
 
 def cash_before_package_done(case: Case) -> Iterator[Finding]:

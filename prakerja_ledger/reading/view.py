@@ -47,11 +47,6 @@ def in_order(events: Iterable[Event]) -> list[Event]:
     return sorted(events, key=_CLOCKS)
 
 
-def across(events: Iterable[Event]) -> list[Event]:
-    """Events of several streams in the order of events, each once."""
-    return sorted({event.position: event for event in events}.values(), key=order_of_events)
-
-
 def each_once(events: Iterable[Event]) -> tuple[Event, ...]:
     """Events in the order of events, each once."""
     found = {event.position: event for event in events}

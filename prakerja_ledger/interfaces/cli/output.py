@@ -14,8 +14,6 @@ PLAIN_WIDTH: Final = 1_000_000
 _PATIENCE_SECONDS: Final = 1.0
 
 Cell = str
-RIGHT: Final = "right"
-LEFT: Final = "left"
 
 
 def console(*, to_stderr: bool = False) -> Any:

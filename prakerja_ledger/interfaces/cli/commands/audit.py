@@ -17,7 +17,7 @@ from prakerja_ledger.interfaces.cli.commands.reader import (
     reading,
     view_line,
 )
-from prakerja_ledger.interfaces.cli.commands.totals import show_totals
+from prakerja_ledger.interfaces.cli.commands.totals import AMOUNT_NAMES, show_totals
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     language_option,
@@ -29,7 +29,7 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.finding import Finding
-from prakerja_ledger.reading.statement import AMOUNTS, Statement
+from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.totals import Total, Unpaid, totals, unpaid_lines
 
 _FEW = 5
@@ -130,7 +130,7 @@ def _show_counts(words: Words, reader: Reader, summary: Summary) -> None:
     names = ("owed", "paid", "unpaid", "overdue", "in_flight", "overpaid", "forfeited")
     click.echo()
     output.table(
-        [words(N_("entitlement")), *(words(_NAMES[name]) for name in names)],
+        [words(N_("entitlement")), *(words(AMOUNT_NAMES[name]) for name in names)],
         [
             [
                 words.money(summary.whole.entitlement),
@@ -141,18 +141,6 @@ def _show_counts(words: Words, reader: Reader, summary: Summary) -> None:
         prose=(),
     )
     click.echo()
-
-
-_NAMES = {
-    "owed": N_("owed"),
-    "paid": N_("paid"),
-    "unpaid": N_("unpaid"),
-    "overdue": N_("overdue"),
-    "in_flight": N_("in flight"),
-    "overpaid": N_("overpaid"),
-    "forfeited": N_("forfeited"),
-}
-assert set(_NAMES) <= set(AMOUNTS), "an amount that statements do not have"
 
 
 def _show_unpaid(words: Words, summary: Summary) -> None:

@@ -96,7 +96,7 @@ def show_totals(words: Words, by: str, groups: dict[sums.Key, sums.Total]) -> No
         ]
     )
     output.table(
-        [words(_GROUP_NAMES[by]), words(N_("lines")), *(words(_AMOUNT_NAMES[n]) for n in names)],
+        [words(_GROUP_NAMES[by]), words(N_("lines")), *(words(AMOUNT_NAMES[n]) for n in names)],
         rows,
         right=range(1, len(names) + 2),
         prose=(),
@@ -114,7 +114,7 @@ _GROUP_NAMES = {
 }
 
 
-_AMOUNT_NAMES = {
+AMOUNT_NAMES = {
     "owed": N_("owed"),
     "paid": N_("paid"),
     "unpaid": N_("unpaid"),
