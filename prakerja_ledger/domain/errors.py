@@ -132,13 +132,16 @@ class Refused(PrakerjaLedgerError):
 
 
 class Conflict(PrakerjaLedgerError):
-    """The identity is taken by another content. Nothing was written; nothing was changed."""
+    """The identity is taken by another content. Nothing was written; nothing was changed.
+
+    `given` and `recorded` are fingerprints of the two contents: no data of either is shown.
+    """
 
     code = "CONFLICTING_DUPLICATE"
     template = (
-        "{source} {id} is already recorded at position {position} with other content. An identity "
-        "is used once for ever: send the new fact under a new id, or correct the old one by an "
-        "event-voided."
+        "{source} {id} is already recorded at position {position} with other content (recorded "
+        "{recorded}, given {given}). An identity is used once for ever: send the new fact under a new "
+        "id, or correct the old one by an event-voided."
     )
 
 
@@ -168,6 +171,19 @@ class LedgerFault(PrakerjaLedgerError):
 
     code = "LEDGER_FAULT"
     template = "{source}: {problem}"
+
+
+class TurnLost(LedgerFault):
+    """The store undid a transaction in favour of another one. Nothing of it was recorded."""
+
+    code = "TURN_LOST"
+
+
+class UnusableConnection(InvalidInput):
+    """A caller's connection cannot carry the ledger's facts in its transaction."""
+
+    code = "UNUSABLE_CONNECTION"
+    template = "this connection cannot be used with {source}: {problem}"
 
 
 class CommitInDoubt(LedgerFault):

@@ -129,6 +129,11 @@ _VOID_NOT_VOIDABLE: Final = (
 )
 
 
+def _programme_in_memory() -> Callable[[], ProgrammeStream]:
+    stream = ProgrammeStream(PROGRAMME_SUBJECT)
+    return lambda: stream
+
+
 @define
 class Register:
     """Judges events in the order of recording and folds in those that are recorded."""
@@ -137,10 +142,7 @@ class Register:
     participants: Participants = field(factory=ParticipantsInMemory)
     packages: Packages = field(factory=PackagesInMemory)
     identities: Identities = field(factory=IdentitiesInMemory)
-    _load_programme: Callable[[], ProgrammeStream] = field(
-        default=lambda: ProgrammeStream(PROGRAMME_SUBJECT)
-    )
-    _programme_stream: ProgrammeStream | None = field(init=False, default=None)
+    _load_programme: Callable[[], ProgrammeStream] = field(factory=_programme_in_memory)
     _around: Surroundings = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -149,10 +151,8 @@ class Register:
 
     @property
     def programme_stream(self) -> ProgrammeStream:
-        """The programme's own stream; loaded when first asked for, as most events never do."""
-        if self._programme_stream is None:
-            self._programme_stream = self._load_programme()
-        return self._programme_stream
+        """The programme's own stream; loaded when it is asked for, as most events never do."""
+        return self._load_programme()
 
     def record(self, event: Event) -> Outcome:
         """Judge an event and, where it may stand, fold it in at its position."""

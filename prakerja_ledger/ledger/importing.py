@@ -15,10 +15,11 @@ from attrs import define, field
 from prakerja_ledger.domain.errors import Refusal
 from prakerja_ledger.domain.register import Outcome, Recorded, Register
 from prakerja_ledger.evidence.wire import read_event
+from prakerja_ledger.ledger.journal import Writing
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
-from prakerja_ledger.ledger.streams import recorded_event
+from prakerja_ledger.ledger.streams import placed, recorded_event
 
 BATCH: Final = 8_192
 """Lines a transaction: one fsync for many, a fraction of a second of work to repeat after a crash."""
@@ -68,29 +69,28 @@ class Importer:
         try:
             with self.ledger.journal.writing() as writing:
                 register = self._registrar.register(writing)
-                judged, recorded = self._judge(register, batch)
+                judged, recorded = self._judge(writing, register, batch)
                 positions = writing.append(recorded)
         except BaseException:
             self._registrar.forget()
             raise
-        self._registrar.appended(positions)
+        self._registrar.appended(writing, positions)
         return judged
 
     def _judge(
-        self, register: Register, batch: list[Numbered]
+        self, writing: Writing, register: Register, batch: list[Numbered]
     ) -> tuple[list[tuple[int, bytes, Outcome]], list[RecordedEvent]]:
         judged: list[tuple[int, bytes, Outcome]] = []
         recorded: list[RecordedEvent] = []
-        position = self._registrar.head + 1
         programme = self.ledger.programme
         for number, line in batch:
-            event = read_event(line, position, programme)
+            event = read_event(line, 0, programme)
             if isinstance(event, Refusal):
                 judged.append((number, line, event))
                 continue
+            event = placed(event, writing, len(recorded), register.identities)
             outcome = register.record(event)
             if isinstance(outcome, Recorded):
                 recorded.append(recorded_event(outcome.stream, event, line.strip(_BLANKS)))
-                position += 1
             judged.append((number, line, outcome))
         return judged, recorded

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.ledger.mapper import RecordedEvent
@@ -34,6 +34,21 @@ class StoredLine:
     line: bytes
 
 
+@frozen(kw_only=True)
+class Intent:
+    """What a writer is about to do. A store may lock less for it, and fetch what it needs at once.
+
+    Streams are given with how many of their events the writer knows already.
+    """
+
+    appends: Mapping[str, int] = field(factory=dict)
+    """Streams that may be appended to; nothing else may."""
+    looks: Mapping[str, int] = field(factory=dict)
+    """Streams that are looked at besides."""
+    identities: Sequence[tuple[str, str]] = ()
+    """(source, id) pairs that will be asked for."""
+
+
 class Reading(Protocol):
     """What can be asked inside one consistent look at the journal."""
 
@@ -43,18 +58,28 @@ class Reading(Protocol):
     def find(self, source: str, id: str) -> int | None:
         """The position of the event of that identity."""
 
-    def stream(self, name: str) -> Sequence[StoredLine]:
-        """The lines of a stream, in the order of recording."""
+    def stream(self, name: str, known: int = 0) -> Sequence[StoredLine]:
+        """The lines of a stream after the first `known` ones, in the order of recording."""
 
     def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
         """Every stream of a prefix, by name in the order of code points, with its lines."""
 
-    def lines(self) -> Iterator[StoredLine]:
-        """Every line, in the order of recording."""
+    def lines(self, after: int = 0) -> Iterator[StoredLine]:
+        """Every line beyond a position, in the order of recording."""
 
 
 class Writing(Reading, Protocol):
     """A look at the journal that nobody else can change, and that may append."""
+
+    def version(self) -> Hashable:
+        """Equal to what it was in an earlier turn only if nobody else has written since."""
+
+    @property
+    def shards(self) -> int:
+        """In how many shards the journal grows (module `shards`)."""
+
+    def place(self, shard: int, pending: int) -> int:
+        """The position of the next event of a shard, after so many others of this turn."""
 
     def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:
         """Append events with their identities; returns their positions."""
@@ -68,8 +93,18 @@ class Journal(Protocol):
     def reading(self) -> AbstractContextManager[Reading]:
         """A consistent look at the journal."""
 
-    def writing(self) -> AbstractContextManager[Writing]:
-        """The one writer; what was appended is durable when the context ends without an error."""
+    def writing(self, intent: Intent | None = None) -> AbstractContextManager[Writing]:
+        """The one writer; what was appended is durable when the context ends without an error.
+
+        Without an intent it may append to any stream. Raises TurnLost where the store undid the turn
+        in favour of another's, and CommitInDoubt where it cannot tell whether it was stored.
+        """
+
+    def using(self, connection: Any) -> Journal:
+        """The same journal inside the transaction of a connection that the caller commits.
+
+        Raises UnusableConnection.
+        """
 
     def close(self) -> None:
         """Let go of files and connections."""

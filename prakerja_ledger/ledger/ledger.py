@@ -3,47 +3,48 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from types import TracebackType
-from typing import Final, NoReturn, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from attrs import define, field, frozen
 
 from prakerja_ledger.deciding.commands import Command
 from prakerja_ledger.deciding.payment import Permission, may_pay
-from prakerja_ledger.deciding.rules import NEEDS_A_SITUATION, decide, is_answer, situation
 from prakerja_ledger.domain.errors import (
     CommitInDoubt,
     Conflict,
     NoSuchLine,
     OutcomeUnknown,
-    Refusal,
     Refused,
+    TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.domain.events import Event
-from prakerja_ledger.domain.facts import Fact
-from prakerja_ledger.domain.register import Duplicate, Register, conflicting, not_enrolled
+from prakerja_ledger.domain.register import Duplicate
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
-from prakerja_ledger.domain.time import Instant, date_of, in_wib, instant_of
-from prakerja_ledger.evidence.json_line import LONGEST_LINE
-from prakerja_ledger.evidence.wire import read_event, too_long
-from prakerja_ledger.ledger.cloudevent import CloudEvent, Recordable, as_line
+from prakerja_ledger.domain.time import Instant, date_of, instant_of
+from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
-from prakerja_ledger.ledger.streams import JournalStreams, recorded_event
+from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
+from prakerja_ledger.ledger.streams import JournalStreams
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.view import View
 
 _MOST_STREAMS: Final = 1_000
 """Participants kept folded between single records."""
-STORES: Final = {"sqlite": "prakerja_ledger.stores.sqlite"}
+_MOST_ATTEMPTS: Final = 20
+"""Turns that a write tries, where the store undid each for another writer's sake."""
+STORES: Final = {
+    "memory": "prakerja_ledger.stores.memory",
+    "postgres": "prakerja_ledger.stores.postgres",
+    "postgresql": "prakerja_ledger.stores.postgres",
+    "sqlite": "prakerja_ledger.stores.sqlite",
+}
 """URL scheme to the module that opens it. Named, not imported: stores know the ledger, not it them."""
-
-Clock = Callable[[], datetime]
 
 
 def system_clock() -> datetime:
@@ -74,14 +75,18 @@ class Ledger:
     programme: Programme = KARTU_PRAKERJA
     clock: Clock = system_clock
     _mapper: LedgerMapper = field(init=False, factory=LedgerMapper)
-    _registrar: Registrar = field(init=False)
+    _registrars: list[Registrar] = field(init=False, factory=list)
+    """Idle ones; a writer takes one for its turn, so that two threads never share one."""
+    _keeps_folded: bool = field(init=False, default=True)
+    _attempts: int = field(init=False, default=_MOST_ATTEMPTS)
 
     def __attrs_post_init__(self) -> None:
         """Stored lines are read under this ledger's programme."""
         self._mapper.programme = self.programme
-        self._registrar = self.registrar(most_streams=_MOST_STREAMS)
 
-    def registrar(self, *, most_streams: int, most_identities: int = 0) -> Registrar:
+    def registrar(
+        self, *, most_streams: int = _MOST_STREAMS, most_identities: int = 0
+    ) -> Registrar:
         """A registrar of this ledger that keeps so many participants folded.
 
         `most_identities` identities are kept as well while a ledger that was empty is filled.
@@ -108,7 +113,7 @@ class Ledger:
         """
         scheme = url.partition(":")[0]
         if scheme not in STORES:
-            known = ", ".join(f"{name}://" for name in STORES)
+            known = "sqlite:///path.db, postgresql://host/database, memory://name"
             raise UnreadableSource(source=url, problem=f"no store for this URL. Known: {known}")
         store: Opener = importlib.import_module(STORES[scheme])
         return cls(store.open_journal(url, create=create), programme, clock)
@@ -142,8 +147,7 @@ class Ledger:
 
         Raises as `record` does, at the first that cannot be recorded; then nothing was written.
         """
-        lines = [as_line(event) for event in events]
-        return self._write([_Recording(self, line) for line in lines])
+        return self._write([Recording(event, self.programme, self.clock) for event in events])
 
     observe = record
     """What happened elsewhere is recorded whatever rule it breaks: a rule broken is a finding."""
@@ -158,40 +162,74 @@ class Ledger:
 
     def execute_all(self, commands: Iterable[Command]) -> list[Receipt]:
         """Do what several commands ask, all or none, each after the ones before it."""
-        return self._write([_Execution(self, command) for command in commands])
+        return self._write([Execution(command, self.programme, self.clock) for command in commands])
 
-    def _write(self, steps: Sequence[_Step]) -> list[Receipt]:
-        """One transaction of the one writer: judged, appended and durable together."""
-        pending: list[RecordedEvent] = []
+    def _write(self, steps: Sequence[Step]) -> list[Receipt]:
+        """One transaction of the one writer: judged, appended and durable together.
+
+        Again, where the store undid the transaction in favour of another: nothing was recorded then,
+        and every step keeps its identity.
+        """
+        if not steps:
+            return []
+        registrar = self._registrars.pop() if self._registrars else self.registrar()
+        for attempt in range(1, self._attempts + 1):
+            try:
+                receipts = self._turn(registrar, steps)
+            except TurnLost:
+                if attempt == self._attempts:
+                    raise
+            else:
+                break
+        if self._keeps_folded:
+            self._registrars.append(registrar)
+        return receipts
+
+    def _turn(self, registrar: Registrar, steps: Sequence[Step]) -> list[Receipt]:
         places: list[int | None] = []
+        pending: list[RecordedEvent] = []
         try:
-            with self.journal.writing() as writing:
-                register = self._registrar.register(writing)
+            with self.journal.writing(intent_of(steps, registrar.known)) as writing:
+                turn = Turn(registrar.register(writing), writing, pending)
                 for step in steps:
-                    position = self._registrar.head + len(pending) + 1
-                    outcome = step.take(register, position)
+                    outcome = step.take(turn)
                     if isinstance(outcome, Duplicate):
                         places.append(outcome.position)
                     else:
                         pending.append(outcome)
                         places.append(None)
-                positions = list(writing.append(pending)) if pending else []
+                positions = writing.append(pending) if pending else ()
+        except CommitInDoubt as error:
+            registrar.forget()
+            source, id = pending[-1].event.identity if pending else steps[-1].identity
+            raise OutcomeUnknown(source=source, id=id, problem=error.fields["problem"]) from error
         except (Refused, Conflict):
             if pending:
-                self._registrar.forget()
+                registrar.forget()
             raise
-        except CommitInDoubt as error:
-            self._registrar.forget()
-            source, id = steps[-1].identity
-            raise OutcomeUnknown(source=source, id=id, problem=error.fields["problem"]) from error
         except BaseException:
-            self._registrar.forget()
+            registrar.forget()
             raise
-        self._registrar.appended(positions)
+        registrar.appended(writing, positions)
         fresh = iter(positions)
         return [
             Receipt(next(fresh)) if at is None else Receipt(at, duplicate=True) for at in places
         ]
+
+    def using(self, connection: Any) -> Self:
+        """This ledger inside the transaction of a connection of yours, which you commit or roll back.
+
+        `connection` is a `sqlite3.Connection` to the ledger's file, a psycopg connection to its
+        database, or a SQLAlchemy 2 Connection or Session on either. What is recorded through what
+        this returns is durable when your transaction is, together with your own rows, or not at all;
+        until then a Receipt is a promise of that transaction alone. A refusal leaves the transaction
+        as it was, and it may go on. Nothing is retried: where the database undoes your transaction,
+        TurnLost says so, and you run it again. Raises UnusableConnection.
+        """
+        joined = type(self)(self.journal.using(connection), self.programme, self.clock)
+        joined._keeps_folded = False  # noqa: SLF001  # what it folds may be rolled back
+        joined._attempts = 1  # noqa: SLF001  # the transaction is the caller's to run again
+        return joined
 
     def resolve(self, source: str, id: str) -> Receipt | None:
         """After OutcomeUnknown: where the event is recorded, or None where it is not.
@@ -242,127 +280,12 @@ class Ledger:
         with self.journal.reading() as reading:
             return reading.head()
 
-    def lines(self) -> Iterator[bytes]:
-        """Every recorded line as it came, in the order of recording."""
+    def lines(self, after: int = 0) -> Iterator[bytes]:
+        """Every recorded line beyond a position as it came, in the order of recording."""
         with self.journal.reading() as reading:
-            for stored in reading.lines():
+            for stored in reading.lines(after):
                 yield stored.line
 
     def streams(self, reading: Reading) -> JournalStreams:
         """The streams as domain values, inside one look at the journal."""
         return JournalStreams(reading, self._mapper)
-
-
-def _stamped(line: bytes, now: Instant) -> bytes:
-    """The line with a recordedtime at its end.
-
-    A reporter's clock may run ahead of ours; its fact is recorded at its own time, rather than
-    refused for being before itself: `now` is the later of the two.
-    """
-    return line[: line.rindex(b"}")] + b',"recordedtime":"' + in_wib(now).encode() + b'"}'
-
-
-class _Step(Protocol):
-    """One event on its way into a transaction."""
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """The (source, id) it will have, as far as it is known before it is read."""
-
-    def take(self, register: Register, position: int) -> RecordedEvent | Duplicate:
-        """Judge it and fold it in. Raises Refused or Conflict."""
-
-
-@frozen
-class _Recording:
-    """A line that somebody reports."""
-
-    ledger: Ledger
-    line: bytes
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        event = read_event(self.line, 0, self.ledger.programme)
-        return ("", "") if isinstance(event, Refusal) else event.identity
-
-    def take(self, register: Register, position: int) -> RecordedEvent | Duplicate:
-        line, read = self._read(position)
-        if isinstance(read, Refusal):
-            _raise(read)
-        outcome = register.record(read)
-        if isinstance(outcome, Refusal):
-            _raise(outcome)
-        if isinstance(outcome, Duplicate):
-            return outcome
-        return recorded_event(outcome.stream, read, line)
-
-    def _read(self, position: int) -> tuple[bytes, Event | Refusal]:
-        """The event of the line, and the line with the time of recording where it had none."""
-        ledger, line = self.ledger, self.line
-        event = read_event(line, position, ledger.programme)
-        if isinstance(event, Refusal):
-            return line, event
-        # Inside valid JSON a line break can only stand between tokens; in a history it ends an event.
-        line = line.replace(b"\r", b" ").replace(b"\n", b" ")
-        if event.recorded_at is not event.occurred_at:
-            return line, event  # without a recordedtime the reader uses the one instant for both
-        now = max(instant_of(ledger.clock()), event.occurred_at)
-        stamped = _stamped(line, now)
-        if len(stamped) > LONGEST_LINE:
-            return line, too_long()
-        return stamped, event._replace(recorded_at=now)
-
-
-@frozen
-class _Execution:
-    """A command on its way."""
-
-    ledger: Ledger
-    command: Command
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        return self.command.source, self.command.id
-
-    def take(self, register: Register, position: int) -> RecordedEvent | Duplicate:
-        command = self.command
-        taken = register.identities.find(command.source, command.id)
-        if taken is not None:
-            return self._again(register, taken)
-        now = instant_of(self.ledger.clock())
-        fact = self._decided(register, date_of(now))
-        if isinstance(fact, Refusal):
-            _raise(fact)
-        event = CloudEvent(
-            source=command.source,
-            id=command.id,
-            subject=command.subject,
-            time=command.time or in_wib(now),
-            fact=fact,
-        )
-        return _Recording(self.ledger, as_line(event)).take(register, position)
-
-    def _again(self, register: Register, taken: int) -> Duplicate:
-        """The same command is a duplicate, whatever the ledger had added to it then."""
-        earlier = register.recorded(self.command.subject, taken)
-        if earlier is None or not is_answer(self.command, earlier):
-            _raise(conflicting(self.command.source, self.command.id, taken))
-        return Duplicate(taken)
-
-    def _decided(self, register: Register, today: date) -> Fact | Refusal:
-        command = self.command
-        if type(command) not in NEEDS_A_SITUATION:
-            return command.fact()
-        participant = register.participants.get(command.subject)
-        if participant is None:
-            return not_enrolled(command.subject)
-        return decide(
-            command,
-            situation(participant, register.programme_stream, self.ledger.programme, today),
-        )
-
-
-def _raise(refusal: Refusal) -> NoReturn:
-    if refusal.code == Conflict.code:
-        raise Conflict(**refusal.fields)
-    raise Refused(refusal=refusal)

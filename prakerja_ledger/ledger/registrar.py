@@ -1,22 +1,19 @@
-"""The registrar: a register kept from one write to the next, as long as nobody else wrote.
+"""The registrar: a register kept from one write to the next, which each time reads what others added.
 
-What it has folded is what the journal holds up to a position. Inside the writer's lock the head
+What it has folded is what the journal holds up to a version. Inside the writer's lock the version
 tells whether that is still all: if so, nothing has to be read again to judge the next event; if
-another process wrote in between, everything is forgotten and read afresh.
+somebody else wrote in between, each stream is caught up when it is next asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Hashable, Sequence
 
 from prakerja_ledger.domain.register import Register
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.ledger.journal import Writing
 from prakerja_ledger.ledger.mapper import LedgerMapper
 from prakerja_ledger.ledger.streams import JournalIdentities, JournalStreams
-
-NOTHING_FOLDED: Final = -1
 
 
 class Registrar:
@@ -34,27 +31,32 @@ class Registrar:
         self._mapper = mapper
         self._most_streams = most_streams
         self._most_identities = most_identities
-        self.head = NOTHING_FOLDED
-        """The position up to which everything asked for is folded."""
+        self._version: Hashable = None
+        """What the journal's version was when everything known was folded; None: nothing is."""
         self._streams: JournalStreams | None = None
         self._register: Register | None = None
         self._identities: JournalIdentities | None = None
 
     def register(self, writing: Writing) -> Register:
         """A register that knows what the journal knows."""
-        head = writing.head()
-        if self._register is None or head != self.head or self._is_full():
-            return self._anew(writing, head)
+        if self._register is None or self._is_full():
+            return self._anew(writing)
         assert self._streams is not None, "made with the register"
         assert self._identities is not None, "made with the register"
         self._streams.reading = writing
         self._identities.finder = writing
+        version = writing.version()
+        if version != self._version:
+            self._version = version
+            self._streams.turn_over(writing)
+            self._identities.complete = False
+            self._identities.added.clear()
         return self._register
 
-    def _anew(self, writing: Writing, head: int) -> Register:
-        self.head = head
+    def _anew(self, writing: Writing) -> Register:
+        self._version = writing.version()
         self._streams = JournalStreams(writing, self._mapper)
-        complete = head == 0 and self._most_identities > 0
+        complete = self._most_identities > 0 and writing.head() == 0
         self._identities = JournalIdentities(writing, complete=complete)
         self._register = self._streams.register(self._programme, self._identities)
         return self._register
@@ -64,12 +66,15 @@ class Registrar:
             self._streams is not None and len(self._streams.participants.known) > self._most_streams
         )
 
-    def appended(self, positions: Sequence[int]) -> None:
+    def known(self, name: str) -> int:
+        """How many events of a stream are folded already."""
+        return 0 if self._streams is None else self._streams.folded(name)
+
+    def appended(self, writing: Writing, positions: Sequence[int]) -> None:
         """What was folded in is in the journal now, at these positions."""
-        if positions:
-            self.head = positions[-1]
+        self._version = writing.version()
         identities = self._identities
-        if identities is None:
+        if identities is None or not positions:
             return
         if len(identities.added) > self._most_identities:
             identities.complete = False
@@ -78,5 +83,5 @@ class Registrar:
 
     def forget(self) -> None:
         """What was folded in did not become durable: read everything again next time."""
-        self.head = NOTHING_FOLDED
         self._register = None
+        self._streams = None

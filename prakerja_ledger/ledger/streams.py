@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from attrs import define, field
 
@@ -18,9 +18,11 @@ from prakerja_ledger.ledger.journal import (
     PROGRAMME_STREAM,
     Reading,
     StoredLine,
+    Writing,
     stream_name,
 )
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
+from prakerja_ledger.ledger.shards import shard_at, shard_of
 
 
 class FindsIdentities(Protocol):
@@ -28,6 +30,18 @@ class FindsIdentities(Protocol):
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the event of that identity."""
+
+
+S = TypeVar("S", bound=Stream)
+NEVER: Final = -1
+
+
+@define(eq=False)
+class Kept(Generic[S]):
+    """A stream, and the turn in which it was last caught up with the journal."""
+
+    stream: S
+    turn: int
 
 
 @define(eq=False)
@@ -58,13 +72,20 @@ class JournalIdentities:
 
 
 class JournalStreams:
-    """Streams read when they are asked for, and then kept."""
+    """Streams read when they are asked for, and then kept; once a turn, what others added is read."""
 
     def __init__(self, reading: Reading, mapper: LedgerMapper) -> None:
         self.reading = reading
         self._mapper = mapper
+        self.turn = 0
         self.participants = JournalParticipants(self)
         self.packages = JournalPackages(self)
+        self._programme = Kept(ProgrammeStream(PROGRAMME_SUBJECT), NEVER)
+
+    def turn_over(self, reading: Reading) -> None:
+        """Another look, in which others may have added to any stream."""
+        self.reading = reading
+        self.turn += 1
 
     def register(self, programme: Programme, identities: Identities) -> Register:
         """A register that judges against the journal."""
@@ -78,75 +99,92 @@ class JournalStreams:
 
     def programme_stream(self) -> ProgrammeStream:
         """The programme's own stream."""
-        stream = ProgrammeStream(PROGRAMME_SUBJECT)
-        self.fill(stream, self.reading.stream(PROGRAMME_STREAM))
+        return self.caught_up(self._programme, PROGRAMME_STREAM)
+
+    def folded(self, name: str) -> int:
+        """How many events of a stream are folded already."""
+        if name == PROGRAMME_STREAM:
+            return len(self._programme.stream.events)
+        kept: Kept[Any] | None
+        if name.startswith(PARTICIPANT_PREFIX):
+            kept = self.participants.known.get(name.removeprefix(PARTICIPANT_PREFIX))
+        else:
+            kept = self.packages.known.get(name.removeprefix(PACKAGE_PREFIX))
+        return 0 if kept is None else len(kept.stream.events)
+
+    def caught_up(self, kept: Kept[S], name: str) -> S:
+        """The stream with what was added to it since it was last looked at."""
+        stream = kept.stream
+        if kept.turn != self.turn:
+            self.fill(stream, self.reading.stream(name, len(stream.events)))
+            kept.turn = self.turn
         return stream
 
     def fill(self, stream: Stream, lines: Sequence[StoredLine]) -> None:
         """Fold a stream's stored lines into it."""
-        read = self._mapper.read
-        stream.restore(read(stored.topic, stored.line, stored.position) for stored in lines)
+        if lines:
+            read = self._mapper.read
+            stream.restore(read(stored.topic, stored.line, stored.position) for stored in lines)
 
 
-class JournalParticipants:
-    """The participants of a journal."""
+class _Known(Generic[S]):
+    """The participants, or the packages, of a journal."""
 
-    def __init__(self, streams: JournalStreams) -> None:
+    def __init__(self, streams: JournalStreams, prefix: str, made: Callable[[str], S]) -> None:
         self._streams = streams
-        self.known: dict[str, Participant | None] = {}
+        self._prefix = prefix
+        self._made = made
+        self.known: dict[str, Kept[S]] = {}
 
-    def get(self, id: str) -> Participant | None:
-        """The participant of that id, ready to be folded on."""
-        if id not in self.known:
-            lines = self._streams.reading.stream(PARTICIPANT_PREFIX + id)
-            self.known[id] = self._filled(id, lines) if lines else None
-        return self.known[id]
+    def get(self, id: str) -> S | None:
+        """The one of that id, ready to be folded on; None where nothing is recorded of it."""
+        kept = self.known.get(id)
+        if kept is None:
+            kept = self.known[id] = Kept(self._made(id), NEVER)
+        stream = self._streams.caught_up(kept, self._prefix + id)
+        return stream if stream.events else None
 
-    def add(self, participant: Participant) -> None:
-        """Remember a participant who has just enrolled."""
-        self.known[participant.id] = participant
-
-    def __iter__(self) -> Iterator[Participant]:
-        """Every participant, by id in the order of code points; none is kept."""
-        for name, lines in self._streams.reading.streams(PARTICIPANT_PREFIX):
-            yield self._filled(name.removeprefix(PARTICIPANT_PREFIX), lines)
-
-    def _filled(self, id: str, lines: Sequence[StoredLine]) -> Participant:
-        participant = Participant(id)
-        self._streams.fill(participant, lines)
-        return participant
-
-
-class JournalPackages:
-    """The packages of a journal."""
-
-    def __init__(self, streams: JournalStreams) -> None:
-        self._streams = streams
-        self.known: dict[str, Package | None] = {}
-
-    def get(self, id: str) -> Package | None:
-        """The package of that id, ready to be folded on."""
-        if id not in self.known:
-            lines = self._streams.reading.stream(PACKAGE_PREFIX + id)
-            self.known[id] = self._filled(id, lines) if lines else None
-        return self.known[id]
-
-    def add(self, package: Package) -> None:
-        """Remember a package that was just offered."""
-        self.known[package.id] = package
+    def add(self, stream: S) -> None:
+        """Remember one whose first event is about to be folded in."""
+        self.known[stream.id] = Kept(stream, self._streams.turn)
 
     def __contains__(self, id: object) -> bool:
         return self.get(str(id)) is not None
 
-    def __iter__(self) -> Iterator[Package]:
-        """Every package, by id in the order of code points; none is kept."""
-        for name, lines in self._streams.reading.streams(PACKAGE_PREFIX):
-            yield self._filled(name.removeprefix(PACKAGE_PREFIX), lines)
+    def __iter__(self) -> Iterator[S]:
+        """Every one, by id in the order of code points; none is kept."""
+        for name, lines in self._streams.reading.streams(self._prefix):
+            stream = self._made(name.removeprefix(self._prefix))
+            self._streams.fill(stream, lines)
+            yield stream
 
-    def _filled(self, id: str, lines: Sequence[StoredLine]) -> Package:
-        package = Package(id)
-        self._streams.fill(package, lines)
-        return package
+
+class JournalParticipants(_Known[Participant]):
+    """The participants of a journal."""
+
+    def __init__(self, streams: JournalStreams) -> None:
+        super().__init__(streams, PARTICIPANT_PREFIX, Participant)
+
+
+class JournalPackages(_Known[Package]):
+    """The packages of a journal."""
+
+    def __init__(self, streams: JournalStreams) -> None:
+        super().__init__(streams, PACKAGE_PREFIX, Package)
+
+
+def placed(event: Event, writing: Writing, pending: int, identities: Identities) -> Event:
+    """The event at the position that it will have, after so many others of this turn."""
+    shard = 0 if writing.shards == 1 else _shard(event, writing.shards, identities)
+    return event._replace(position=writing.place(shard, pending))
+
+
+def _shard(event: Event, shards: int, identities: Identities) -> int:
+    fact = event.fact
+    if isinstance(fact, f.EventVoided):  # lies beside what it voids
+        voided = identities.find(fact.source, fact.id)
+        return 0 if voided is None else shard_at(voided, shards)
+    return shard_of(stream_name(fact.stream, event.subject), shards)
 
 
 def recorded_event(stream: Stream, event: Event, line: bytes) -> RecordedEvent:

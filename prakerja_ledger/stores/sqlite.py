@@ -26,7 +26,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
-from prakerja_ledger.ledger.journal import StoredLine
+from prakerja_ledger.ledger.journal import Intent, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
@@ -51,12 +51,12 @@ class SQLiteReading:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def stream(self, name: str) -> list[StoredLine]:
-        """The lines of a stream, in the order of recording."""
+    def stream(self, name: str, known: int = 0) -> list[StoredLine]:
+        """The lines of a stream after the first `known` ones, in the order of recording."""
         rows = self._cursor.execute(
-            "SELECT rowid, topic, state FROM stored_events WHERE originator_id = ? "
-            "ORDER BY originator_version",
-            (name,),
+            "SELECT rowid, topic, state FROM stored_events "
+            "WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
+            (name, known),
         ).fetchall()
         return [StoredLine(*row) for row in rows]
 
@@ -76,10 +76,10 @@ class SQLiteReading:
         for name, group in groupby(rows, key=lambda row: row[0]):
             yield name, [StoredLine(*row[1:]) for row in group]
 
-    def lines(self) -> Iterator[StoredLine]:
-        """Every line, in the order of recording."""
+    def lines(self, after: int = 0) -> Iterator[StoredLine]:
+        """Every line beyond a position, in the order of recording."""
         rows = self._cursor.connection.execute(
-            "SELECT rowid, topic, state FROM stored_events ORDER BY rowid"
+            "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid", (after,)
         )
         rows.row_factory = None
         for row in rows:
@@ -89,24 +89,41 @@ class SQLiteReading:
 class SQLiteWriting(SQLiteReading):
     """The one writer: a transaction that holds the lock."""
 
+    shards: Final = 1
+
     def __init__(
         self, cursor: sqlite3.Cursor, recorder: LedgerRecorder, mapper: LedgerMapper
     ) -> None:
         super().__init__(cursor)
         self._recorder = recorder
         self._mapper = mapper
+        self._head = super().head()
+
+    def head(self) -> int:
+        """The highest position, appended ones of this turn included."""
+        return self._head
+
+    def version(self) -> int:
+        """The head: it moves with every event, and never back."""
+        return self._head
+
+    def place(self, shard: int, pending: int) -> int:
+        """The position of the next event, after so many others of this turn."""
+        assert shard == 0, "one file, one shard"
+        return self._head + pending + 1
 
     def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:
         """Append events with their identities; returns their positions."""
         recorded = list(events)
-        return (
-            self._recorder._insert_events(  # noqa: SLF001  # the seam that takes a cursor
-                SQLiteCursor(self._cursor),
-                [self._mapper.to_stored_event(one) for one in recorded],
-                identities=[one.event.identity for one in recorded],
-            )
-            or []
+        positions = self._recorder._insert_events(  # noqa: SLF001  # the seam that takes a cursor
+            SQLiteCursor(self._cursor),
+            [self._mapper.to_stored_event(one) for one in recorded],
+            identities=[one.event.identity for one in recorded],
         )
+        if not positions:
+            return []
+        self._head = positions[-1]
+        return positions
 
 
 class SQLiteJournal:
@@ -128,7 +145,7 @@ class SQLiteJournal:
         with self._translated(), self.recorder.datastore.transaction(commit=False) as cursor:
             yield SQLiteReading(cursor.sqlite_cursor)
 
-    def writing(self) -> WritersTurn:
+    def writing(self, intent: Intent | None = None) -> WritersTurn:  # noqa: ARG002  # one lock for all
         """The one writer; what was appended is durable when the context ends without an error."""
         return WritersTurn(self)
 

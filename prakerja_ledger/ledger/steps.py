@@ -1,0 +1,221 @@
+"""Steps: what one write asks of the ledger, each ending in an event to append or a duplicate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final, NoReturn, Protocol
+
+from attrs import define, field
+
+from prakerja_ledger.deciding.commands import FACT_OF, Command, asked_for
+from prakerja_ledger.deciding.rules import NEEDS_A_SITUATION, decide, is_answer, situation
+from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.errors import Conflict, InvalidField, Refusal, Refused
+from prakerja_ledger.domain.events import Event
+from prakerja_ledger.domain.facts import Fact, data_of, type_of
+from prakerja_ledger.domain.register import Duplicate, Register, conflicting, not_enrolled
+from prakerja_ledger.domain.schemes import Programme
+from prakerja_ledger.domain.time import Instant, date_of, in_wib, instant_of
+from prakerja_ledger.evidence.fingerprint import fingerprint
+from prakerja_ledger.evidence.json_line import LONGEST_LINE
+from prakerja_ledger.evidence.wire import read_event, too_long
+from prakerja_ledger.ledger.cloudevent import CloudEvent, Recordable, as_line
+from prakerja_ledger.ledger.journal import PROGRAMME_STREAM, Intent, Writing, stream_name
+from prakerja_ledger.ledger.mapper import RecordedEvent
+from prakerja_ledger.ledger.streams import placed, recorded_event
+
+Clock = Callable[[], datetime]
+UNNAMED: Final = ("", "")
+
+
+@define(eq=False)
+class Turn:
+    """What a step works with, inside one transaction of the one writer."""
+
+    register: Register
+    writing: Writing
+    pending: list[RecordedEvent] = field(factory=list)
+    """Events of the steps before it, judged and folded in, to be appended at the end."""
+
+
+class Step(Protocol):
+    """One event on its way into a transaction."""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The (source, id) it will have; UNNAMED where it cannot be read."""
+
+    @property
+    def stream(self) -> str | None:
+        """The stream it will be appended to; None where only the history tells."""
+
+    @property
+    def looks(self) -> Sequence[str]:
+        """Other streams that its judgement looks at."""
+
+    def take(self, turn: Turn) -> RecordedEvent | Duplicate:
+        """Judge it and fold it in. Raises Refused or Conflict."""
+
+
+def intent_of(steps: Sequence[Step], known: Callable[[str], int]) -> Intent | None:
+    """What the steps are about to do together; None where that is not known beforehand."""
+    streams = [step.stream for step in steps]
+    if None in streams:
+        return None
+    return Intent(
+        appends={name: known(name) for name in streams if name is not None},
+        looks={name: known(name) for step in steps for name in step.looks},
+        identities=[step.identity for step in steps],
+    )
+
+
+def _stamped(line: bytes, now: Instant) -> bytes:
+    """The line with a recordedtime at its end.
+
+    A reporter's clock may run ahead of ours; its fact is recorded at its own time, rather than
+    refused for being before itself: `now` is the later of the two.
+    """
+    return line[: line.rindex(b"}")] + b',"recordedtime":"' + in_wib(now).encode() + b'"}'
+
+
+class Recording:
+    """A line that somebody reports."""
+
+    looks = ()
+
+    def __init__(self, event: Recordable, programme: Programme, clock: Clock) -> None:
+        self._line = as_line(event)
+        self._clock = clock
+        self._read = read_event(self._line, 0, programme)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return UNNAMED if isinstance(self._read, Refusal) else self._read.identity
+
+    @property
+    def stream(self) -> str | None:
+        read = self._read
+        if isinstance(read, Refusal):
+            return PROGRAMME_STREAM  # nothing will be appended
+        fact = read.fact
+        return None if isinstance(fact, f.EventVoided) else stream_name(fact.stream, read.subject)
+
+    def take(self, turn: Turn) -> RecordedEvent | Duplicate:
+        line, event = self._recordable()
+        event = placed(event, turn.writing, len(turn.pending), turn.register.identities)
+        outcome = turn.register.record(event)
+        if isinstance(outcome, Refusal):
+            if outcome.code == Conflict.code:
+                given = fingerprint(*_content(event))
+                _conflict(turn, event.identity, outcome.fields["position"], given)
+            raise Refused(refusal=outcome)
+        if isinstance(outcome, Duplicate):
+            return outcome
+        return recorded_event(outcome.stream, event, line)
+
+    def _recordable(self) -> tuple[bytes, Event]:
+        """The event of the line, and the line with the time of recording where it had none."""
+        read = self._read
+        if isinstance(read, Refusal):
+            raise Refused(refusal=read)
+        # Inside valid JSON a line break can only stand between tokens; in a history it ends an event.
+        line = self._line.replace(b"\r", b" ").replace(b"\n", b" ")
+        if read.recorded_at is not read.occurred_at:
+            return line, read  # without a recordedtime the reader uses the one instant for both
+        now = max(instant_of(self._clock()), read.occurred_at)
+        stamped = _stamped(line, now)
+        if len(stamped) > LONGEST_LINE:
+            raise Refused(refusal=too_long())
+        return stamped, read._replace(recorded_at=now)
+
+
+def _content(event: Event) -> tuple[str, str, dict[str, Any]]:
+    return type_of(event.fact.kind), event.subject, data_of(event.fact)
+
+
+class Execution:
+    """A command on its way."""
+
+    def __init__(self, command: Command, programme: Programme, clock: Clock) -> None:
+        kind = FACT_OF.get(type(command))
+        if kind is None:
+            raise InvalidField(
+                field="command",
+                found=f"a {type(command).__name__}",
+                expected="a command, such as commands.Instruct(...)",
+            )
+        self._command = command
+        self._stream = kind.stream
+        self._programme = programme
+        self._clock = clock
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self._command.source, self._command.id
+
+    @property
+    def stream(self) -> str | None:
+        return stream_name(self._stream, self._command.subject)
+
+    @property
+    def looks(self) -> Sequence[str]:
+        return (PROGRAMME_STREAM,) if type(self._command) in NEEDS_A_SITUATION else ()
+
+    def take(self, turn: Turn) -> RecordedEvent | Duplicate:
+        command = self._command
+        taken = turn.register.identities.find(command.source, command.id)
+        if taken is not None:
+            return self._again(turn, taken)
+        now = instant_of(self._clock())
+        fact = self._decided(turn.register, now)
+        if isinstance(fact, Refusal):
+            raise Refused(refusal=fact)
+        event = CloudEvent(
+            source=command.source,
+            id=command.id,
+            subject=command.subject,
+            time=command.time or in_wib(now),
+            fact=fact,
+        )
+        return Recording(event, self._programme, self._clock).take(turn)
+
+    def _again(self, turn: Turn, taken: int) -> Duplicate:
+        """The same command is a duplicate, whatever the ledger had added to it then."""
+        command = self._command
+        earlier = turn.register.recorded(command.subject, taken)
+        if earlier is None or not is_answer(command, earlier):
+            given = fingerprint(type(command).__name__, command.subject, asked_for(command))
+            _conflict(turn, self.identity, taken, given)
+        return Duplicate(taken)
+
+    def _decided(self, register: Register, now: Instant) -> Fact | Refusal:
+        command = self._command
+        if type(command) not in NEEDS_A_SITUATION:
+            return command.fact()
+        participant = register.participants.get(command.subject)
+        if participant is None:
+            return not_enrolled(command.subject)
+        return decide(
+            command,
+            situation(participant, register.programme_stream, self._programme, date_of(now)),
+        )
+
+
+def _conflict(turn: Turn, identity: tuple[str, str], taken: int, given: str) -> NoReturn:
+    """Raise Conflict, with fingerprints of both contents and no data of either."""
+    source, id = identity
+    refusal = conflicting(source, id, taken)
+    raise Conflict(**refusal.fields, given=given, recorded=_recorded(turn, taken))
+
+
+def _recorded(turn: Turn, position: int) -> str:
+    """The fingerprint of what is recorded, or about to be, at a position."""
+    for one in turn.pending:
+        if one.event.position == position:
+            return fingerprint(*_content(one.event))
+    for stored in turn.writing.lines(position - 1):
+        event = read_event(stored.line, position, turn.register.programme)
+        assert isinstance(event, Event), "a journal holds events only"
+        return fingerprint(*_content(event))
+    raise AssertionError(f"the identity's position {position} holds nothing")

@@ -1,0 +1,439 @@
+"""The journal on PostgreSQL: one transaction a turn, under the head rows of the shards it writes to.
+
+A turn is two ways to the server and back: one that takes the heads and fetches what the writer said
+it would need, one that inserts and commits. Between them the writer alone can add to those shards.
+An error that the server answered with has undone the turn; a connection that dies with the commit
+under way leaves it in doubt, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import groupby
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+import psycopg
+import psycopg_pool
+from eventsourcing.persistence import PersistenceError
+from psycopg import Connection, Cursor
+from psycopg.rows import tuple_row
+
+from prakerja_ledger.domain.errors import (
+    CommitInDoubt,
+    LedgerFault,
+    TurnLost,
+    UnreadableSource,
+)
+from prakerja_ledger.ledger.journal import Intent, StoredLine
+from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
+from prakerja_ledger.ledger.shards import is_common, position_at, shard_of
+from prakerja_ledger.stores.postgres_recorder import (
+    BEGIN,
+    BEGIN_READING,
+    COPY_FROM,
+    SETTINGS,
+    Heads,
+    LedgerDatastore,
+    LedgerRecorder,
+    Row,
+    copy,
+    insert,
+    rows_of,
+)
+from prakerja_ledger.stores.postgres_rights import Rights, rights_of
+from prakerja_ledger.stores.postgres_url import PostgresURL, original, parse_url, storable
+
+_PAGE: Final = 2_000
+_UNDONE: Final = frozenset({"40001", "40P01", "23505"})
+"""What the server undoes for another writer's sake: serialization, deadlock, and a key that was
+taken in between."""
+
+
+class PostgresReading:
+    """One consistent look at the journal: a read transaction."""
+
+    def __init__(self, connection: Connection[Any], rights: Rights) -> None:
+        self._connection = connection
+        self._rights = rights
+        self._reads = rights.reads
+        self._found: dict[tuple[str, str], int | None] = {}
+        self._fetched: dict[str, tuple[int, list[StoredLine]]] = {}
+
+    def _cursor(self, name: str | None = None) -> Cursor[Row]:
+        if name is not None:
+            named = psycopg.ServerCursor(self._connection, name, row_factory=tuple_row)
+            named.itersize = _PAGE
+            return named
+        return self._connection.cursor(binary=True, row_factory=tuple_row)
+
+    def head(self) -> int:
+        """The highest position; 0 where nothing is recorded."""
+        rows = self._cursor().execute(self._reads.heads).fetchall()
+        shards = self._rights.shards
+        held = [position_at(clock, shard, shards) for shard, number, clock in rows if number]
+        return max(held, default=0) if shards == 1 else self._highest(rows)
+
+    def _highest(self, rows: Sequence[Row]) -> int:
+        """With several shards a clock may be another's: ask for the event itself."""
+        if not any(number for _, number, _ in rows):
+            return 0
+        found = self._cursor().execute(self._reads.highest).fetchone()
+        return 0 if found is None else int(found[0] or 0)
+
+    def find(self, source: str, id: str) -> int | None:
+        """The position of the event of that identity."""
+        key = (source, id)
+        if key not in self._found:
+            self.take_found([key], self._cursor().execute(self._reads.find, find_parameters([key])))
+        return self._found[key]
+
+    def take_found(self, asked: Iterable[tuple[str, str]], rows: Iterable[Row]) -> None:
+        """Remember what was found of the identities that were asked for."""
+        self._found.update(dict.fromkeys(asked))
+        self._found.update(((original(s), original(i)), at) for s, i, at in rows)
+
+    def stream(self, name: str, known: int = 0) -> Sequence[StoredLine]:
+        """The lines of a stream after the first `known` ones, in the order of recording."""
+        fetched = self._fetched.pop(name, None)
+        if fetched is None or fetched[0] != known:
+            wanted = {name: known}
+            rows = self._cursor().execute(self._reads.stream, stream_parameters(wanted))
+            self.take_streams(wanted, rows)
+            fetched = self._fetched.pop(name)
+        return fetched[1]
+
+    def take_streams(self, asked: Mapping[str, int], rows: Iterable[Row]) -> None:
+        """Keep the lines of the streams that were asked for, until they are."""
+        self._fetched.update({name: (known, []) for name, known in asked.items()})
+        for name, *line in rows:
+            self._fetched[original(name)][1].append(StoredLine(*line))
+
+    def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
+        """Every stream of a prefix, by name in the order of code points, with its lines."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        with self._cursor("streams") as rows:
+            rows.execute(self._reads.streams, (prefix, end), binary=True)
+            for name, group in groupby(rows, key=lambda row: row[0]):
+                yield original(name), [StoredLine(*row[1:]) for row in group]
+
+    def lines(self, after: int = 0) -> Iterator[StoredLine]:
+        """Every line beyond a position, in the order of recording."""
+        with self._cursor("lines") as rows:
+            rows.execute(self._reads.lines, (after,), binary=True)
+            for row in rows:
+                yield StoredLine(*row)
+
+
+def find_parameters(identities: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """The identities as the statement takes them."""
+    return [[storable(source) for source, _ in identities], [storable(id) for _, id in identities]]
+
+
+def stream_parameters(wanted: Mapping[str, int]) -> list[Any]:
+    """Streams and how much of each is known, as the statement takes them."""
+    return [[storable(name) for name in wanted], list(wanted.values())]
+
+
+class PostgresWriting(PostgresReading):
+    """The writer of the shards that it has taken."""
+
+    def __init__(
+        self, connection: Connection[Any], rights: Rights, mapper: LedgerMapper, heads: Heads
+    ) -> None:
+        super().__init__(connection, rights)
+        self.shards = rights.shards
+        self.rows: list[Row] = []
+        """Rows to be inserted together with the commit."""
+        self.heads = heads
+        self._mapper = mapper
+
+    def version(self) -> tuple[tuple[int, int, int], ...]:
+        """Where the taken shards stand."""
+        return self.heads.version
+
+    def place(self, shard: int, pending: int) -> int:
+        """The position of the next event of a shard, after so many others of this turn."""
+        assert self.heads.holds(shard), "the intent named every stream that is appended to"
+        return position_at(self.heads.clock + pending + 1, shard, self.shards)
+
+    def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:
+        """Append events with their identities; returns their positions."""
+        recorded = list(events)
+        names = [one.originator_id for one in recorded]
+        clock = self.heads.clock
+        places = [
+            self.heads.add(position_at(clock + n, shard_of(name, self.shards), self.shards), name)
+            for n, name in enumerate(names, 1)
+        ]
+        stored = [self._mapper.to_stored_event(one) for one in recorded]
+        self.rows += rows_of(stored, places, [one.event.identity for one in recorded])
+        return [position for position, _, _ in places]
+
+    def flush(self) -> None:
+        """Send the rows; many of them by COPY, where the role may."""
+        if not self.rows:
+            return
+        writes, cursor = self._rights.writes, self._cursor()
+        assert writes is not None, "checked when the turn began"
+        if len(self.rows) >= COPY_FROM and writes.copies:
+            copy(cursor, self._rights.schema, writes, self.rows, self.heads)
+        else:
+            insert(cursor, writes, self.rows, self.heads)
+        self.rows = []
+
+
+def taken_by(intent: Intent | None, shards: int) -> list[int]:
+    """The shards that a turn has to hold: all, where it is not known or decides across participants."""
+    if intent is None or any(is_common(name) for name in intent.appends):
+        return list(range(shards))
+    return sorted({shard_of(name, shards) for name in intent.appends})
+
+
+class Opening:
+    """The questions that open a turn: asked in one go, answered after."""
+
+    def __init__(self, connection: Connection[Any], rights: Rights, intent: Intent | None) -> None:
+        assert rights.writes is not None, "checked when the turn began"
+        self._connection = connection
+        self._rights = rights
+        self._identities = () if intent is None else intent.identities
+        self._wanted = {} if intent is None else {**intent.looks, **intent.appends}
+        self._heads = self._asked(rights.writes.take, [taken_by(intent, rights.shards)])
+        self._found = self._streams = None
+        if self._identities:
+            self._found = self._asked(rights.reads.find, find_parameters(self._identities))
+        if self._wanted:
+            self._streams = self._asked(rights.reads.stream, stream_parameters(self._wanted))
+
+    def _asked(self, statement: str, parameters: list[Any]) -> Cursor[Row]:
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        return cursor.execute(statement, parameters)
+
+    def answered(self, mapper: LedgerMapper) -> PostgresWriting:
+        """The writer, with what it said it would need."""
+        heads = Heads(self._heads.fetchall(), self._rights.shards)
+        writing = PostgresWriting(self._connection, self._rights, mapper, heads)
+        if self._found is not None:
+            writing.take_found(self._identities, self._found)
+        if self._streams is not None:
+            writing.take_streams(self._wanted, self._streams)
+        return writing
+
+
+class PostgresJournal:
+    """A journal in a PostgreSQL database."""
+
+    def __init__(self, url: PostgresURL, recorder: LedgerRecorder, rights: Rights) -> None:
+        self.url = url.shown
+        self.recorder = recorder
+        self.rights = rights
+        self.mapper = LedgerMapper()
+
+    @property
+    def pool(self) -> psycopg_pool.ConnectionPool[Any]:
+        """The connections of this process."""
+        return self.recorder.datastore.pool
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresReading]:
+        """A consistent look at the journal."""
+        with self._connection() as connection:
+            try:
+                connection.execute(BEGIN_READING)
+                yield PostgresReading(connection, self.rights)
+            except psycopg.Error as error:
+                raise fault(self.url, error) from error
+            finally:
+                end(connection)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection[Any]]:
+        connection = borrow(self.pool, self.url)
+        try:
+            yield connection
+        finally:
+            self.pool.putconn(connection)
+
+    def writing(self, intent: Intent | None = None) -> WritersTurn:
+        """The writer of the intent's shards; what it appended is durable when the context ends."""
+        self.check_may_write()
+        return WritersTurn(self, intent)
+
+    def check_may_write(self) -> None:
+        """Raises LedgerFault where the role may only read."""
+        if self.rights.writes is None:
+            raise LedgerFault(
+                source=self.url,
+                problem=f"role {self.rights.role} may read and not write. Log in as a role that was "
+                "granted writer or caller; doctor says what each may.",
+            )
+
+    def using(self, connection: Any) -> Any:
+        """The same journal inside the transaction of a connection that the caller commits."""
+        from prakerja_ledger.stores.postgres_joined import JoinedJournal  # noqa: PLC0415  # cycle
+
+        return JoinedJournal(self, connection)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.recorder.datastore.close()
+
+
+class WritersTurn:
+    """A transaction that holds the heads of its shards."""
+
+    def __init__(self, journal: PostgresJournal, intent: Intent | None) -> None:
+        self._journal = journal
+        self._intent = intent
+        self._connection: Connection[Any] | None = None
+        self._writing: PostgresWriting | None = None
+
+    def __enter__(self) -> PostgresWriting:
+        journal = self._journal
+        tries = journal.pool.max_size + 1
+        while True:
+            connection = borrow(journal.pool, journal.url)
+            try:
+                with connection.pipeline():
+                    connection.execute(BEGIN)
+                    connection.execute(SETTINGS)
+                    opening = Opening(connection, journal.rights, self._intent)
+                writing = opening.answered(journal.mapper)
+            except BaseException as error:  # raised again, or tried on another one
+                self._let_go(connection)
+                tries -= 1
+                if tries and lost(connection, error):
+                    continue  # an idle connection had died; nothing was asked of it yet
+                if isinstance(error, psycopg.Error):
+                    raise fault(journal.url, error) from error
+                raise
+            self._connection, self._writing = connection, writing
+            return writing
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection, writing = self._connection, self._writing
+        assert connection is not None, "entered"
+        assert writing is not None, "entered"
+        try:
+            if error is None and writing.rows:
+                self._commit(connection, writing)
+        finally:
+            self._let_go(connection)
+        if isinstance(error, (psycopg.Error, PersistenceError)):
+            raise fault(self._journal.url, error) from error
+
+    def _commit(self, connection: Connection[Any], writing: PostgresWriting) -> None:
+        """Insert and commit in one go. What the server answered with is certain; silence is not."""
+        try:
+            if len(writing.rows) >= COPY_FROM:
+                writing.flush()
+                ended = connection.execute("COMMIT")
+            else:
+                with connection.pipeline():
+                    writing.flush()
+                    ended = connection.execute("COMMIT")
+            tag = ended.statusmessage
+        except psycopg.Error as error:
+            if lost(connection, error):
+                raise CommitInDoubt(source=self._journal.url, problem=f"{told(error)}.") from error
+            raise fault(self._journal.url, error) from error
+        if tag != "COMMIT":
+            raise fault(self._journal.url, psycopg.OperationalError(f"the commit ended as {tag}"))
+
+    def _let_go(self, connection: Connection[Any]) -> None:
+        end(connection)
+        self._journal.pool.putconn(connection)
+
+
+def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> Connection[Any]:
+    """A connection of the pool. Raises LedgerFault where none gets free, or none can be made."""
+    try:
+        pool.open()
+        connection: Connection[Any] = pool.getconn()
+    except psycopg_pool.PoolTimeout as error:
+        raise LedgerFault(
+            source=url,
+            problem=f"no connection within {pool.timeout:g} seconds: the server does not answer, or "
+            f"all {pool.max_size} are in use. Nothing was recorded; try again, or allow more (pool=).",
+        ) from error
+    except psycopg.Error as error:
+        raise fault(url, error) from error
+    return connection
+
+
+def end(connection: Connection[Any]) -> None:
+    """Undo what is open; a connection that cannot is closed, and the pool makes another."""
+    if connection.closed or connection.info.transaction_status == 0:  # idle
+        return
+    try:
+        connection.execute("ROLLBACK")
+    except psycopg.Error:
+        with suppress(psycopg.Error):
+            connection.close()
+
+
+def lost(connection: Connection[Any], error: BaseException) -> bool:
+    """Whether the connection died, so that what was under way is not known."""
+    return isinstance(error, psycopg.Error) and (connection.closed or error.sqlstate is None)
+
+
+def told(error: BaseException) -> str:
+    """The first line of what the database said."""
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+
+
+def fault(url: str, error: BaseException) -> LedgerFault:
+    """A database's error as ours, with what to do."""
+    state = getattr(error, "sqlstate", None)
+    if state in _UNDONE:
+        return TurnLost(
+            source=url,
+            problem=f"{told(error)}: undone in favour of another writer, nothing was recorded. "
+            "Do it again.",
+        )
+    return LedgerFault(source=url, problem=f"{told(error)}. {_advice(state)}")
+
+
+def _advice(state: str | None) -> str:
+    if state == "55P03":
+        return "Another writer has held its shard too long; nothing was recorded. Try again."
+    if state == "42501":
+        return "Nothing was recorded. Run `doctor` to see the rights that are missing."
+    if state == "53100":
+        return "Nothing of this step was recorded; free space and run it again."
+    return "Nothing of this step was recorded; what was acknowledged before stays."
+
+
+def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001  # made by schema alone
+    """The journal behind `postgresql://host/database`; its tables are made by `schema --apply` alone.
+
+    Raises UnreadableSource where the server cannot be reached, or the database holds no ledger that
+    this release can read.
+    """
+    parsed = parse_url(url)
+    datastore = LedgerDatastore(parsed)
+    try:
+        connection = psycopg.connect(parsed.conninfo, autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        unreadable(parsed, f"{told(error)}. Check the URL, and that the server runs.", error)
+    with connection:
+        try:
+            rights = rights_of(connection, parsed)
+        except psycopg.Error as error:
+            unreadable(parsed, f"{told(error)}.", error)
+    recorder = LedgerRecorder(datastore)
+    recorder.shards = rights.shards
+    return PostgresJournal(parsed, recorder, rights)
+
+
+def unreadable(url: PostgresURL, problem: str, error: BaseException) -> NoReturn:
+    """Say that there is no ledger to be read there."""
+    raise UnreadableSource(source=url.shown, problem=problem) from error

@@ -1,0 +1,220 @@
+"""`eventsourcing`'s recorder on PostgreSQL, with what a ledger needs beside it.
+
+Positions come from head rows taken `FOR UPDATE`, so that they have no gaps and become visible in
+their order. Nothing depends on the session (a pooler may change it between transactions): no
+prepared statements, no session settings, no LISTEN. The library's database functions stay off: they
+lose events to tailing readers, and two recorders of one schema overwrite each other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import (
+    ConnectionPool,
+    PostgresApplicationRecorder,
+    PostgresDatastore,
+    PostgresFactory,
+)
+from psycopg import Connection, Cursor
+from psycopg.rows import dict_row, tuple_row
+
+from prakerja_ledger.ledger.shards import (
+    clock_at,
+    is_common,
+    position_at,
+    shard_at,
+    shard_of,
+)
+from prakerja_ledger.stores.postgres_sql import (
+    COLUMN_TYPES,
+    COLUMNS,
+    WriteStatements,
+    create_script,
+    writes_of,
+)
+from prakerja_ledger.stores.postgres_url import PostgresURL, storable
+
+COPY_FROM: Final = 200
+"""Rows from which COPY is quicker than an INSERT with its way there and back saved."""
+_LOCK_SECONDS: Final = 30
+_IDLE_SECONDS: Final = 20
+"""A writer that went silent in its turn is cut off before the next one stops waiting for it."""
+SETTINGS: Final = (
+    f"SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', true),"
+    f" set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', true),"
+    " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
+    " WHEN 'off' THEN 'on' WHEN 'local' THEN 'on'"
+    " ELSE current_setting('synchronous_commit') END, true)"
+)
+"""Of this transaction alone: patience, and that an acknowledged fact is on disk."""
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Each statement after the lock sees what was committed before the lock was given."""
+BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+Row = tuple[Any, ...]
+
+
+class Heads:
+    """The heads that a writer holds: where each taken shard stands, and what it adds."""
+
+    def __init__(self, rows: Sequence[Row], shards: int) -> None:
+        self.shards = shards
+        self._number: dict[int, int] = {shard: number for shard, number, _ in rows}
+        self._clock: dict[int, int] = {shard: clock for shard, _, clock in rows}
+
+    @property
+    def version(self) -> tuple[tuple[int, int, int], ...]:
+        """Where each taken shard stands: number and clock."""
+        return tuple((s, self._number[s], self._clock[s]) for s in sorted(self._number))
+
+    @property
+    def clock(self) -> int:
+        """The latest clock of those taken: what a writer adds comes after all that it could see."""
+        return max(self._clock.values())
+
+    def holds(self, shard: int) -> bool:
+        """Whether the shard is taken."""
+        return shard in self._number
+
+    def add(self, position: int, stream: str) -> Row:
+        """Count one event at a position; returns its (position, shard, number)."""
+        shard, clock = shard_at(position, self.shards), clock_at(position, self.shards)
+        number = self._number[shard] = self._number[shard] + 1
+        self._clock[shard] = clock
+        if self.shards > 1 and is_common(stream):
+            assert len(self._number) == self.shards, "what decides across participants holds all"
+            self._clock = dict.fromkeys(self._clock, clock)
+        return position, shard, number
+
+    def columns(self) -> list[list[int]]:
+        """Shards, numbers and clocks, for the statement that moves the heads by hand."""
+        shards = sorted(self._number)
+        return [shards, [self._number[s] for s in shards], [self._clock[s] for s in shards]]
+
+
+class LedgerDatastore(PostgresDatastore):
+    """A datastore whose connections work behind a pooler too."""
+
+    def __init__(self, url: PostgresURL) -> None:
+        super().__init__("", "", "", "", "", schema=url.schema, originator_id_type="text")
+        self.pool_open_timeout = None
+        self.pool = ConnectionPool(
+            url.conninfo,
+            connection_class=Connection[dict[str, Any]],
+            kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
+            min_size=1,
+            max_size=url.pool,
+            open=False,
+            timeout=url.pool_timeout,
+        )
+
+    @contextmanager
+    def transaction(self, *, commit: bool = False) -> Iterator[Cursor[dict[str, Any]]]:
+        """A transaction, for the library's own recorders beside ours."""
+        with super().transaction(commit=commit) as cursor:
+            yield cursor
+
+
+def rows_of(
+    stored: Sequence[StoredEvent],
+    places: Sequence[Row],
+    identities: Sequence[tuple[str | None, str | None]],
+) -> list[Row]:
+    """The rows of events, in the order of the table's columns."""
+    return [
+        (
+            storable(str(e.originator_id)),
+            e.originator_version,
+            e.topic,
+            e.state,
+            *place,
+            None if source is None else storable(source),
+            None if id is None else storable(id),
+        )
+        for e, place, (source, id) in zip(stored, places, identities, strict=True)
+    ]
+
+
+def insert(
+    cursor: Cursor[Any], statements: WriteStatements, rows: Sequence[Row], heads: Heads
+) -> None:
+    """Send rows, and move the heads where no trigger does."""
+    cursor.execute(statements.append, [list(column) for column in zip(*rows, strict=True)])
+    advance(cursor, statements, heads)
+
+
+def advance(cursor: Cursor[Any], statements: WriteStatements, heads: Heads) -> None:
+    """Move the heads by hand, where no trigger does."""
+    if statements.advance is not None:
+        cursor.execute(statements.advance, heads.columns())
+
+
+def copy(
+    cursor: Cursor[Any],
+    schema: str,
+    statements: WriteStatements,
+    rows: Sequence[Row],
+    heads: Heads,
+) -> None:
+    """Send many rows at once."""
+    with cursor.copy(
+        f"COPY {schema}.stored_events ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+    ) as copying:
+        copying.set_types(COLUMN_TYPES)
+        for row in rows:
+            copying.write_row(row)
+    advance(cursor, statements, heads)
+
+
+class LedgerRecorder(PostgresApplicationRecorder):
+    """Records events at positions without gaps, on tables that only grow."""
+
+    def __init__(
+        self, datastore: PostgresDatastore, events_table_name: str = "stored_events"
+    ) -> None:
+        super().__init__(datastore, events_table_name=events_table_name)
+        self.statements = writes_of(datastore.schema, by_call=False, guarded=True)
+        self.shards = 1
+
+    def create_table(self) -> None:
+        """Make the tables of a ledger of one shard, where there are none; only when asked."""
+        with self.datastore.get_connection() as connection:
+            there = connection.execute(
+                "SELECT to_regclass(%s) IS NOT NULL AS there", (f"{self.datastore.schema}.heads",)
+            ).fetchone()
+            if there is None or not there["there"]:
+                connection.execute(create_script(self.datastore.schema, 1))
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **options: Any
+    ) -> Sequence[int] | None:
+        """Insert events, and the (source, id) pairs given as `identities`, one for each event.
+
+        Not tried again: a commit whose answer was lost may have been made.
+        """
+        if not stored_events:
+            return []
+        identities = options.get("identities") or [(None, None)] * len(stored_events)
+        names = [str(e.originator_id) for e in stored_events]
+        with self.datastore.get_connection() as connection, connection.transaction():
+            cursor = connection.cursor(row_factory=tuple_row)
+            taken = sorted({shard_of(name, self.shards) for name in names})
+            cursor.execute(self.statements.take, [taken])
+            heads = Heads(cursor.fetchall(), self.shards)
+            clock = heads.clock
+            places = [
+                heads.add(position_at(clock + n, shard_of(name, self.shards), self.shards), name)
+                for n, name in enumerate(names, 1)
+            ]
+            insert(cursor, self.statements, rows_of(stored_events, places, identities), heads)
+        return [position for position, _, _ in places]
+
+
+class LedgerFactory(PostgresFactory):
+    """Puts the parts together; `eventsourcing` finds it by its topic."""
+
+    application_recorder_class = LedgerRecorder

@@ -1,0 +1,346 @@
+"""The SQL of a PostgreSQL ledger: its tables, the functions that guard them, and every statement.
+
+Plain SQL wherever it can be: one row a shard that is locked `FOR UPDATE`, unique keys, no sequence,
+no advisory lock, no LISTEN. Where the engine has functions and triggers, they add what a role cannot
+get around: tables only grow, and no event enters that does not follow the last one of its shard.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+SCHEMA_VERSION: Final = 1
+EVENTS: Final = "stored_events"
+
+_TABLES: Final = """\
+CREATE SCHEMA IF NOT EXISTS {s};
+
+CREATE TABLE {s}.ledger (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one), -- this table has one row
+    schema_version integer NOT NULL,
+    shards integer NOT NULL CHECK (shards BETWEEN 1 AND 1024),
+    ledger_id uuid NOT NULL DEFAULT gen_random_uuid()
+);
+
+-- One row a shard: locked by whoever writes there. number counts the shard's events, clock is that
+-- of the last one that a writer there could have seen.
+CREATE TABLE {s}.heads (
+    shard integer PRIMARY KEY,
+    number bigint NOT NULL DEFAULT 0,
+    clock bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 10);
+
+CREATE TABLE {s}.stored_events (
+    originator_id text COLLATE "C" NOT NULL, -- the stream
+    originator_version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL, -- the event's line, as it came
+    notification_id bigint NOT NULL, -- the position: clock * shards + shard
+    shard integer NOT NULL,
+    number bigint NOT NULL,
+    source text COLLATE "C",
+    id text COLLATE "C",
+    PRIMARY KEY (originator_id, originator_version)
+) WITH (fillfactor = 100);
+
+CREATE UNIQUE INDEX stored_events_position ON {s}.stored_events (notification_id);
+CREATE UNIQUE INDEX stored_events_identity ON {s}.stored_events (source, id);
+"""
+
+_SHARD_INDEX: Final = """\
+CREATE UNIQUE INDEX stored_events_shard_number ON {s}.stored_events (shard, number);
+"""
+
+_ROWS: Final = """\
+INSERT INTO {s}.ledger (schema_version, shards) VALUES ({version}, {shards});
+INSERT INTO {s}.heads (shard) SELECT generate_series(0, {shards} - 1);
+"""
+
+_GUARDS: Final = """\
+-- Tables that only grow.
+CREATE FUNCTION {s}.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER stored_events_only_grow BEFORE UPDATE OR DELETE OR TRUNCATE ON {s}.stored_events
+    FOR EACH STATEMENT EXECUTE FUNCTION {s}.refuse_change();
+CREATE TRIGGER ledger_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON {s}.ledger
+    FOR EACH STATEMENT EXECUTE FUNCTION {s}.refuse_change();
+CREATE TRIGGER heads_stay BEFORE DELETE OR TRUNCATE ON {s}.heads
+    FOR EACH STATEMENT EXECUTE FUNCTION {s}.refuse_change();
+
+-- Events follow the last one of their shard, whoever writes them, and the head goes with them.
+CREATE FUNCTION {s}.follow() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    moved integer;
+    written integer;
+BEGIN
+    WITH written AS (
+        SELECT shard, min(number) AS first, max(number) AS last, count(DISTINCT number) AS numbers,
+            count(*) AS events, min(notification_id / {shards}) AS earliest,
+            max(notification_id / {shards}) AS latest,
+            bool_and(notification_id % {shards} = shard) AS at_home
+        FROM recorded GROUP BY shard
+    ), moved AS (
+        UPDATE {s}.heads AS h SET number = w.last, clock = w.latest
+        FROM written AS w
+        WHERE h.shard = w.shard AND w.first = h.number + 1 AND w.last = h.number + w.events
+            AND w.numbers = w.events AND w.earliest > h.clock AND w.at_home
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written) INTO moved, written;
+    IF moved <> written THEN
+        RAISE EXCEPTION 'events do not follow the last one of their shard'
+            USING ERRCODE = 'serialization_failure';
+    END IF;{common}
+    RETURN NULL;
+END $$;
+CREATE TRIGGER stored_events_follow AFTER INSERT ON {s}.stored_events
+    REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT EXECUTE FUNCTION {s}.follow();
+"""
+
+_COMMON_CLOCK: Final = """
+    -- What decides across participants is earlier than all that comes after it, in every shard.
+    UPDATE {s}.heads AS h SET clock = c.latest
+    FROM (SELECT max(notification_id / {shards}) AS latest FROM recorded
+        WHERE originator_id NOT LIKE 'participant/%') AS c
+    WHERE h.clock < c.latest;"""
+
+_FUNCTIONS: Final = """\
+-- The writer's turn, for roles that may not update.
+CREATE FUNCTION {s}.take(taken integer[]) RETURNS SETOF {s}.heads
+    LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+    {take_body}
+$$;
+
+-- All that a role needs which has no right on any table.
+CREATE FUNCTION {s}.about() RETURNS SETOF {s}.ledger
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    SELECT * FROM {s}.ledger
+$$;
+CREATE FUNCTION {s}.heads_now() RETURNS SETOF {s}.heads
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    SELECT * FROM {s}.heads
+$$;
+CREATE FUNCTION {s}.highest() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {highest_body}
+$$;
+CREATE FUNCTION {s}.find(sources text[], ids text[])
+    RETURNS TABLE (source text, id text, notification_id bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {find_body}
+$$;
+CREATE FUNCTION {s}.streams(names text[], known bigint[])
+    RETURNS TABLE (originator_id text, notification_id bigint, topic text, state bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {stream_body}
+$$;
+CREATE FUNCTION {s}.streams_between(low text, high text)
+    RETURNS TABLE (originator_id text, notification_id bigint, topic text, state bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {streams_body}
+$$;
+CREATE FUNCTION {s}.lines(after bigint)
+    RETURNS TABLE (notification_id bigint, topic text, state bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {lines_body}
+$$;
+CREATE FUNCTION {s}.append(names text[], versions bigint[], topics text[], states bytea[],
+    positions bigint[], shards integer[], numbers bigint[], sources text[], ids text[])
+    RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+    {append_body}
+$$;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {s} FROM PUBLIC;
+"""
+
+_BODIES: Final = {
+    "take_body": "SELECT * FROM {s}.heads WHERE shard = ANY({1}) ORDER BY shard FOR UPDATE",
+    "highest_body": "SELECT max(notification_id) FROM {s}.stored_events",
+    "find_body": (
+        "SELECT e.source, e.id, e.notification_id FROM unnest({1}, {2}) AS i (source, id) "
+        "JOIN {s}.stored_events AS e ON e.source = i.source AND e.id = i.id"
+    ),
+    "stream_body": (
+        "SELECT e.originator_id, e.notification_id, e.topic, e.state "
+        "FROM unnest({1}, {2}) AS n (name, known) JOIN {s}.stored_events AS e "
+        "ON e.originator_id = n.name AND e.originator_version > n.known "
+        "ORDER BY e.originator_id, e.originator_version"
+    ),
+    "streams_body": (
+        "SELECT originator_id, notification_id, topic, state FROM {s}.stored_events "
+        "WHERE originator_id >= {1} AND originator_id < {2} "
+        "ORDER BY originator_id, originator_version"
+    ),
+    "lines_body": (
+        "SELECT notification_id, topic, state FROM {s}.stored_events "
+        "WHERE notification_id > {1} ORDER BY notification_id"
+    ),
+    "append_body": (
+        "INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state, "
+        "notification_id, shard, number, source, id) "
+        "SELECT * FROM unnest({1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9})"
+    ),
+}
+
+COLUMNS: Final = (
+    "originator_id",
+    "originator_version",
+    "topic",
+    "state",
+    "notification_id",
+    "shard",
+    "number",
+    "source",
+    "id",
+)
+COLUMN_TYPES: Final = (
+    "text",
+    "int8",
+    "text",
+    "bytea",
+    "int8",
+    "int4",
+    "int8",
+    "text",
+    "text",
+)
+
+READER, WRITER, CALLER = "reader", "writer", "caller"
+
+_ROLES: Final = """\
+-- Three roles to be granted to those who log in: reader (auditors: SELECT), writer (SELECT and
+-- INSERT; heads move by themselves), caller (no right on any table: only to call).
+-- They belong to the whole cluster; where they exist already, leave out their CREATE ROLE.
+CREATE ROLE {s}_reader NOLOGIN;
+CREATE ROLE {s}_writer NOLOGIN;
+CREATE ROLE {s}_caller NOLOGIN;
+"""
+
+_GRANTS: Final = """\
+GRANT USAGE ON SCHEMA {s} TO {s}_reader, {s}_writer, {s}_caller;
+GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writer;
+GRANT INSERT ON {s}.stored_events TO {s}_writer;
+GRANT EXECUTE ON FUNCTION {s}.take(integer[]) TO {s}_writer, {s}_caller;
+GRANT EXECUTE ON FUNCTION {s}.about(), {s}.heads_now(), {s}.highest(), {s}.find(text[], text[]),
+    {s}.streams(text[], bigint[]), {s}.streams_between(text, text), {s}.lines(bigint),
+    {s}.append(text[], bigint[], text[], bytea[], bigint[], integer[], bigint[], text[], text[])
+    TO {s}_caller;
+"""
+
+_PLAIN_GRANTS: Final = """\
+GRANT USAGE ON SCHEMA {s} TO {s}_reader, {s}_writer;
+GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writer;
+GRANT INSERT ON {s}.stored_events TO {s}_writer;
+GRANT UPDATE (number, clock) ON {s}.heads TO {s}_writer;
+"""
+
+
+def _body(name: str, schema: str, *parameters: str) -> str:
+    return _BODIES[name].format("", *parameters, s=schema)
+
+
+def create_script(schema: str, shards: int, *, functions: bool = True) -> str:
+    """What makes the tables of a new ledger (schema version 1), without roles."""
+    parts = [_TABLES.format(s=schema)]
+    if shards > 1:
+        parts.append(_SHARD_INDEX.format(s=schema))
+    parts.append(_ROWS.format(s=schema, version=SCHEMA_VERSION, shards=shards))
+    if functions:
+        common = _COMMON_CLOCK.format(s=schema, shards=shards) if shards > 1 else ""
+        parts.append(_GUARDS.format(s=schema, shards=shards, common=common))
+        parts.append(_functions(schema))
+    return "\n".join(parts)
+
+
+def _functions(schema: str) -> str:
+    numbered = [f"${n}" for n in range(1, len(COLUMNS) + 1)]
+    return _FUNCTIONS.format(s=schema, **{name: _body(name, schema, *numbered) for name in _BODIES})
+
+
+def role_script(schema: str, *, functions: bool = True) -> str:
+    """What makes the roles of a ledger and gives them their rights."""
+    grants = _GRANTS if functions else _PLAIN_GRANTS
+    return _ROLES.format(s=schema) + "\n" + grants.format(s=schema)
+
+
+def grant_script(schema: str, *, functions: bool = True) -> str:
+    """The rights alone, for roles that exist already."""
+    return (_GRANTS if functions else _PLAIN_GRANTS).format(s=schema)
+
+
+@frozen(kw_only=True)
+class ReadStatements:
+    """How a role reads; each gives the same columns, whichever way."""
+
+    about: str
+    heads: str
+    highest: str
+    find: str
+    stream: str
+    streams: str
+    lines: str
+
+
+@frozen(kw_only=True)
+class WriteStatements:
+    """How a role writes."""
+
+    take: str
+    append: str
+    advance: str | None
+    """Moves a head by hand, where no trigger does."""
+    copies: bool
+    """Whether the role may COPY into the table."""
+
+
+def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
+    """Statements of a role that may select, or only call."""
+    arrays = ("%b::text[]", "%b::text[]")
+    known = ("%b::text[]", "%b::bigint[]")
+    if by_call:
+        return ReadStatements(
+            about=f"SELECT schema_version, shards, ledger_id FROM {schema}.about()",
+            heads=f"SELECT shard, number, clock FROM {schema}.heads_now()",
+            highest=f"SELECT {schema}.highest()",
+            find=f"SELECT * FROM {schema}.find({', '.join(arrays)})",
+            stream=f"SELECT * FROM {schema}.streams({', '.join(known)})",
+            streams=f"SELECT * FROM {schema}.streams_between(%b::text, %b::text)",
+            lines=f"SELECT * FROM {schema}.lines(%b::bigint)",
+        )
+    return ReadStatements(
+        about=f"SELECT schema_version, shards, ledger_id FROM {schema}.ledger",
+        heads=f"SELECT shard, number, clock FROM {schema}.heads",
+        highest=_body("highest_body", schema),
+        find=_body("find_body", schema, *arrays),
+        stream=_body("stream_body", schema, *known),
+        streams=_body("streams_body", schema, "%b::text", "%b::text"),
+        lines=_body("lines_body", schema, "%b::bigint"),
+    )
+
+
+_ARRAYS: Final = tuple(f"%b::{name}[]" for name in COLUMN_TYPES)
+
+
+def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
+    """Statements of a role that may insert, or only call; guarded: functions and triggers are there."""
+    take = f"SELECT shard, number, clock FROM {schema}.take(%b::integer[])"
+    if not guarded:
+        take = _body("take_body", schema, "%b::integer[]")
+    append = _body("append_body", schema, *_ARRAYS)
+    if by_call:
+        append = f"SELECT {schema}.append({', '.join(_ARRAYS)})"
+    advance = (
+        f"UPDATE {schema}.heads AS h SET number = a.number, clock = a.clock "
+        "FROM unnest(%b::integer[], %b::bigint[], %b::bigint[]) AS a (shard, number, clock) "
+        "WHERE h.shard = a.shard"
+    )
+    return WriteStatements(
+        take=take,
+        append=append,
+        advance=None if guarded else advance,
+        copies=not by_call,
+    )
