@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 import psycopg
 import psycopg_pool
 from eventsourcing.persistence import PersistenceError
-from psycopg import Connection, Cursor
+from psycopg import ClientCursor, Connection, Cursor
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.errors import (
@@ -26,24 +26,23 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.ledger.journal import Intent, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Journal, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.shards import is_common, position_at, shard_of
 from prakerja_ledger.stores.postgres_recorder import (
-    BEGIN,
     BEGIN_READING,
     COPY_FROM,
-    SETTINGS,
     Heads,
     LedgerDatastore,
     LedgerRecorder,
     Row,
     copy,
-    insert,
+    insertion,
     rows_of,
 )
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
-from prakerja_ledger.stores.postgres_url import PostgresURL, original, parse_url, storable
+from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
+from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 
 _PAGE: Final = 2_000
 _UNDONE: Final = frozenset({"40001", "40P01", "23505"})
@@ -126,14 +125,17 @@ class PostgresReading:
                 yield StoredLine(*row)
 
 
-def find_parameters(identities: Sequence[tuple[str, str]]) -> list[list[str]]:
+def find_parameters(identities: Sequence[tuple[str, str]]) -> list[str]:
     """The identities as the statement takes them."""
-    return [[storable(source) for source, _ in identities], [storable(id) for _, id in identities]]
+    return [
+        texts(storable(source) for source, _ in identities),
+        texts(storable(id) for _, id in identities),
+    ]
 
 
-def stream_parameters(wanted: Mapping[str, int]) -> list[Any]:
+def stream_parameters(wanted: Mapping[str, int]) -> list[str]:
     """Streams and how much of each is known, as the statement takes them."""
-    return [[storable(name) for name in wanted], list(wanted.values())]
+    return [texts(map(storable, wanted)), numbers(wanted.values())]
 
 
 class PostgresWriting(PostgresReading):
@@ -171,17 +173,25 @@ class PostgresWriting(PostgresReading):
         self.rows += rows_of(stored, places, [one.event.identity for one in recorded])
         return [position for position, _, _ in places]
 
-    def flush(self) -> None:
-        """Send the rows; many of them by COPY, where the role may."""
-        if not self.rows:
-            return
-        writes, cursor = self._rights.writes, self._cursor()
-        assert writes is not None, "checked when the turn began"
-        if len(self.rows) >= COPY_FROM and writes.copies:
-            copy(cursor, self._rights.schema, writes, self.rows, self.heads)
-        else:
-            insert(cursor, writes, self.rows, self.heads)
+    def flush(self, ending: str = "") -> str | None:
+        """Send the rows, and what ends the transaction with them; returns what that ended as.
+
+        Many rows go by COPY, where the role may.
+        """
+        writes, rows = self._rights.writes, self.rows
+        assert writes is not None, "checked before a turn begins"
+        cursor = ClientCursor(self._connection, row_factory=tuple_row)
+        if len(rows) >= COPY_FROM and writes.copies:
+            copy(cursor, self._rights.schema, writes, rows, self.heads)
+            if ending:
+                cursor.execute(ending)
+        elif rows:
+            statements, parameters = insertion(writes, rows, self.heads)
+            cursor.execute("; ".join([statements, *([ending] if ending else [])]), parameters)
         self.rows = []
+        while cursor.nextset():
+            pass
+        return cursor.statusmessage
 
 
 def taken_by(intent: Intent | None, shards: int) -> list[int]:
@@ -191,35 +201,42 @@ def taken_by(intent: Intent | None, shards: int) -> list[int]:
     return sorted({shard_of(name, shards) for name in intent.appends})
 
 
-class Opening:
-    """The questions that open a turn: asked in one go, answered after."""
+def open_turn(
+    connection: Connection[Any],
+    rights: Rights,
+    mapper: LedgerMapper,
+    intent: Intent | None,
+    begin: str = "",
+) -> PostgresWriting:
+    """Take the heads, and fetch what the writer said it would need: one message, one answer."""
+    writes = rights.writes
+    assert writes is not None, "checked before a turn begins"
+    statements, parameters = [begin + writes.take], [numbers(taken_by(intent, rights.shards))]
+    identities = () if intent is None else intent.identities
+    if identities:
+        statements.append(writes.find)
+        parameters += find_parameters(identities)
+    wanted = {} if intent is None else {**intent.looks, **intent.appends}
+    if wanted:
+        statements.append(writes.stream)
+        parameters += stream_parameters(wanted)
+    cursor = ClientCursor(connection, row_factory=tuple_row)
+    answers = rows_in_turn(cursor.execute("; ".join(statements), parameters))
+    writing = PostgresWriting(connection, rights, mapper, Heads(next(answers), rights.shards))
+    if identities:
+        writing.take_found(identities, next(answers))
+    if wanted:
+        writing.take_streams(wanted, next(answers))
+    return writing
 
-    def __init__(self, connection: Connection[Any], rights: Rights, intent: Intent | None) -> None:
-        assert rights.writes is not None, "checked when the turn began"
-        self._connection = connection
-        self._rights = rights
-        self._identities = () if intent is None else intent.identities
-        self._wanted = {} if intent is None else {**intent.looks, **intent.appends}
-        self._heads = self._asked(rights.writes.take, [taken_by(intent, rights.shards)])
-        self._found = self._streams = None
-        if self._identities:
-            self._found = self._asked(rights.reads.find, find_parameters(self._identities))
-        if self._wanted:
-            self._streams = self._asked(rights.reads.stream, stream_parameters(self._wanted))
 
-    def _asked(self, statement: str, parameters: list[Any]) -> Cursor[Row]:
-        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
-        return cursor.execute(statement, parameters)
-
-    def answered(self, mapper: LedgerMapper) -> PostgresWriting:
-        """The writer, with what it said it would need."""
-        heads = Heads(self._heads.fetchall(), self._rights.shards)
-        writing = PostgresWriting(self._connection, self._rights, mapper, heads)
-        if self._found is not None:
-            writing.take_found(self._identities, self._found)
-        if self._streams is not None:
-            writing.take_streams(self._wanted, self._streams)
-        return writing
+def rows_in_turn(cursor: ClientCursor[Row]) -> Iterator[list[Row]]:
+    """The rows of each statement of a message that gave any."""
+    more: bool | None = True
+    while more:
+        if cursor.description is not None:
+            yield cursor.fetchall()
+        more = cursor.nextset()
 
 
 class PostgresJournal:
@@ -270,9 +287,9 @@ class PostgresJournal:
                 "granted writer or caller; doctor says what each may.",
             )
 
-    def using(self, connection: Any) -> Any:
+    def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits."""
-        from prakerja_ledger.stores.postgres_joined import JoinedJournal  # noqa: PLC0415  # cycle
+        from prakerja_ledger.stores.postgres_joined import JoinedJournal  # noqa: PLC0415  # it builds on this
 
         return JoinedJournal(self, connection)
 
@@ -287,6 +304,7 @@ class WritersTurn:
     def __init__(self, journal: PostgresJournal, intent: Intent | None) -> None:
         self._journal = journal
         self._intent = intent
+        self._begin = "" if journal.rights.writes is None else journal.rights.writes.begin
         self._connection: Connection[Any] | None = None
         self._writing: PostgresWriting | None = None
 
@@ -296,11 +314,9 @@ class WritersTurn:
         while True:
             connection = borrow(journal.pool, journal.url)
             try:
-                with connection.pipeline():
-                    connection.execute(BEGIN)
-                    connection.execute(SETTINGS)
-                    opening = Opening(connection, journal.rights, self._intent)
-                writing = opening.answered(journal.mapper)
+                writing = open_turn(
+                    connection, journal.rights, journal.mapper, self._intent, self._begin
+                )
             except BaseException as error:  # raised again, or tried on another one
                 self._let_go(connection)
                 tries -= 1
@@ -332,14 +348,7 @@ class WritersTurn:
     def _commit(self, connection: Connection[Any], writing: PostgresWriting) -> None:
         """Insert and commit in one go. What the server answered with is certain; silence is not."""
         try:
-            if len(writing.rows) >= COPY_FROM:
-                writing.flush()
-                ended = connection.execute("COMMIT")
-            else:
-                with connection.pipeline():
-                    writing.flush()
-                    ended = connection.execute("COMMIT")
-            tag = ended.statusmessage
+            tag = writing.flush("COMMIT")
         except psycopg.Error as error:
             if lost(connection, error):
                 raise CommitInDoubt(source=self._journal.url, problem=f"{told(error)}.") from error

@@ -15,11 +15,11 @@ from prakerja_ledger.domain.errors import UnusableConnection
 from prakerja_ledger.ledger.journal import Intent
 from prakerja_ledger.stores.driver import driver_connection
 from prakerja_ledger.stores.postgres import (
-    Opening,
     PostgresJournal,
     PostgresReading,
     PostgresWriting,
     fault,
+    open_turn,
 )
 
 _SAVEPOINT = "prakerja_ledger_step"
@@ -81,8 +81,7 @@ class JoinedJournal:
         connection = self._connection
         try:
             with connection.transaction(savepoint_name=_SAVEPOINT):
-                opening = Opening(connection, self._journal.rights, intent)
-                writing = opening.answered(self._journal.mapper)
+                writing = open_turn(connection, self._journal.rights, self._journal.mapper, intent)
                 yield writing
                 writing.flush()
         except psycopg.Error as error:

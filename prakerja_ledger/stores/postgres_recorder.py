@@ -8,7 +8,7 @@ lose events to tailing readers, and two recorders of one schema overwrite each o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from eventsourcing.postgres import (
     PostgresDatastore,
     PostgresFactory,
 )
-from psycopg import Connection, Cursor
+from psycopg import ClientCursor, Connection, Cursor
 from psycopg.rows import dict_row, tuple_row
 
 from prakerja_ledger.ledger.shards import (
@@ -36,23 +36,11 @@ from prakerja_ledger.stores.postgres_sql import (
     create_script,
     writes_of,
 )
-from prakerja_ledger.stores.postgres_url import PostgresURL, storable
+from prakerja_ledger.stores.postgres_text import binaries, numbers, storable, texts
+from prakerja_ledger.stores.postgres_url import PostgresURL
 
 COPY_FROM: Final = 200
 """Rows from which COPY is quicker than an INSERT with its way there and back saved."""
-_LOCK_SECONDS: Final = 30
-_IDLE_SECONDS: Final = 20
-"""A writer that went silent in its turn is cut off before the next one stops waiting for it."""
-SETTINGS: Final = (
-    f"SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', true),"
-    f" set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', true),"
-    " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
-    " WHEN 'off' THEN 'on' WHEN 'local' THEN 'on'"
-    " ELSE current_setting('synchronous_commit') END, true)"
-)
-"""Of this transaction alone: patience, and that an acknowledged fact is on disk."""
-BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""Each statement after the lock sees what was committed before the lock was given."""
 BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 Row = tuple[Any, ...]
@@ -90,10 +78,9 @@ class Heads:
             self._clock = dict.fromkeys(self._clock, clock)
         return position, shard, number
 
-    def columns(self) -> list[list[int]]:
+    def columns(self) -> list[str]:
         """Shards, numbers and clocks, for the statement that moves the heads by hand."""
-        shards = sorted(self._number)
-        return [shards, [self._number[s] for s in shards], [self._clock[s] for s in shards]]
+        return [numbers(column) for column in zip(*self.version, strict=True)]
 
 
 class LedgerDatastore(PostgresDatastore):
@@ -139,18 +126,30 @@ def rows_of(
     ]
 
 
-def insert(
-    cursor: Cursor[Any], statements: WriteStatements, rows: Sequence[Row], heads: Heads
-) -> None:
-    """Send rows, and move the heads where no trigger does."""
-    cursor.execute(statements.append, [list(column) for column in zip(*rows, strict=True)])
-    advance(cursor, statements, heads)
+def insertion(
+    statements: WriteStatements, rows: Sequence[Row], heads: Heads
+) -> tuple[str, list[str]]:
+    """The statements that insert rows, and move the heads where no trigger does."""
+    columns = [
+        written(column) for written, column in zip(_WRITTEN, zip(*rows, strict=True), strict=True)
+    ]
+    if statements.advance is None:
+        return statements.append, columns
+    return f"{statements.append}; {statements.advance}", columns + heads.columns()
 
 
-def advance(cursor: Cursor[Any], statements: WriteStatements, heads: Heads) -> None:
-    """Move the heads by hand, where no trigger does."""
-    if statements.advance is not None:
-        cursor.execute(statements.advance, heads.columns())
+_WRITTEN: Final[Sequence[Callable[[Any], str]]] = (
+    texts,
+    numbers,
+    texts,
+    binaries,
+    numbers,
+    numbers,
+    numbers,
+    texts,
+    texts,
+)
+"""How each column is written as one array."""
 
 
 def copy(
@@ -167,7 +166,8 @@ def copy(
         copying.set_types(COLUMN_TYPES)
         for row in rows:
             copying.write_row(row)
-    advance(cursor, statements, heads)
+    if statements.advance is not None:
+        cursor.execute(statements.advance, heads.columns())
 
 
 class LedgerRecorder(PostgresApplicationRecorder):
@@ -201,16 +201,17 @@ class LedgerRecorder(PostgresApplicationRecorder):
         identities = options.get("identities") or [(None, None)] * len(stored_events)
         names = [str(e.originator_id) for e in stored_events]
         with self.datastore.get_connection() as connection, connection.transaction():
-            cursor = connection.cursor(row_factory=tuple_row)
+            cursor = ClientCursor(connection, row_factory=tuple_row)
             taken = sorted({shard_of(name, self.shards) for name in names})
-            cursor.execute(self.statements.take, [taken])
+            cursor.execute(self.statements.take, [numbers(taken)])
             heads = Heads(cursor.fetchall(), self.shards)
             clock = heads.clock
             places = [
                 heads.add(position_at(clock + n, shard_of(name, self.shards), self.shards), name)
                 for n, name in enumerate(names, 1)
             ]
-            insert(cursor, self.statements, rows_of(stored_events, places, identities), heads)
+            rows = rows_of(stored_events, places, identities)
+            cursor.execute(*insertion(self.statements, rows, heads))
         return [position for position, _, _ in places]
 
 

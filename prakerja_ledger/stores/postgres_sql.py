@@ -110,13 +110,36 @@ _COMMON_CLOCK: Final = """
     WHERE h.clock < c.latest;"""
 
 _FUNCTIONS: Final = """\
--- The writer's turn, for roles that may not update.
+-- A turn: the heads of its shards, then what the writer said it would need, then what it adds. In
+-- plpgsql, whose sessions keep their plans: a pooler leaves no other way to prepare a statement.
 CREATE FUNCTION {s}.take(taken integer[]) RETURNS SETOF {s}.heads
-    LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
-    {take_body}
-$$;
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        SET LOCAL synchronous_commit = 'on'; -- what is acknowledged is on disk
+    END IF;
+    RETURN QUERY {take_body};
+END $$;
+CREATE FUNCTION {s}.find(sources text[], ids text[])
+    RETURNS TABLE (source text, id text, notification_id bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    RETURN QUERY {find_body};
+END $$;
+CREATE FUNCTION {s}.streams(names text[], known bigint[])
+    RETURNS TABLE (originator_id text, notification_id bigint, topic text, state bytea)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    RETURN QUERY {stream_body};
+END $$;
+CREATE FUNCTION {s}.append(names text[], versions bigint[], topics text[], states bytea[],
+    positions bigint[], shards integer[], numbers bigint[], sources text[], ids text[])
+    RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    {append_body};
+END $$;
 
--- All that a role needs which has no right on any table.
+-- The rest of what a role needs that has no right on any table.
 CREATE FUNCTION {s}.about() RETURNS SETOF {s}.ledger
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     SELECT * FROM {s}.ledger
@@ -129,16 +152,6 @@ CREATE FUNCTION {s}.highest() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     {highest_body}
 $$;
-CREATE FUNCTION {s}.find(sources text[], ids text[])
-    RETURNS TABLE (source text, id text, notification_id bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-    {find_body}
-$$;
-CREATE FUNCTION {s}.streams(names text[], known bigint[])
-    RETURNS TABLE (originator_id text, notification_id bigint, topic text, state bytea)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-    {stream_body}
-$$;
 CREATE FUNCTION {s}.streams_between(low text, high text)
     RETURNS TABLE (originator_id text, notification_id bigint, topic text, state bytea)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
@@ -149,16 +162,14 @@ CREATE FUNCTION {s}.lines(after bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     {lines_body}
 $$;
-CREATE FUNCTION {s}.append(names text[], versions bigint[], topics text[], states bytea[],
-    positions bigint[], shards integer[], numbers bigint[], sources text[], ids text[])
-    RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
-    {append_body}
-$$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {s} FROM PUBLIC;
 """
 
 _BODIES: Final = {
-    "take_body": "SELECT * FROM {s}.heads WHERE shard = ANY({1}) ORDER BY shard FOR UPDATE",
+    "take_body": (
+        "SELECT h.shard, h.number, h.clock FROM {s}.heads AS h WHERE h.shard = ANY({1}) "
+        "ORDER BY h.shard FOR UPDATE"
+    ),
     "highest_body": "SELECT max(notification_id) FROM {s}.stored_events",
     "find_body": (
         "SELECT e.source, e.id, e.notification_id FROM unnest({1}, {2}) AS i (source, id) "
@@ -224,11 +235,12 @@ _GRANTS: Final = """\
 GRANT USAGE ON SCHEMA {s} TO {s}_reader, {s}_writer, {s}_caller;
 GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writer;
 GRANT INSERT ON {s}.stored_events TO {s}_writer;
-GRANT EXECUTE ON FUNCTION {s}.take(integer[]) TO {s}_writer, {s}_caller;
-GRANT EXECUTE ON FUNCTION {s}.about(), {s}.heads_now(), {s}.highest(), {s}.find(text[], text[]),
-    {s}.streams(text[], bigint[]), {s}.streams_between(text, text), {s}.lines(bigint),
+GRANT EXECUTE ON FUNCTION {s}.take(integer[]), {s}.find(text[], text[]),
+    {s}.streams(text[], bigint[]),
     {s}.append(text[], bigint[], text[], bytea[], bigint[], integer[], bigint[], text[], text[])
-    TO {s}_caller;
+    TO {s}_writer, {s}_caller;
+GRANT EXECUTE ON FUNCTION {s}.about(), {s}.heads_now(), {s}.highest(),
+    {s}.streams_between(text, text), {s}.lines(bigint) TO {s}_caller;
 """
 
 _PLAIN_GRANTS: Final = """\
@@ -287,9 +299,12 @@ class ReadStatements:
 
 @frozen(kw_only=True)
 class WriteStatements:
-    """How a role writes."""
+    """How a role writes: texts of statements that are sent together, in one message."""
 
+    begin: str
     take: str
+    find: str
+    stream: str
     append: str
     advance: str | None
     """Moves a head by hand, where no trigger does."""
@@ -299,48 +314,62 @@ class WriteStatements:
 
 def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
     """Statements of a role that may select, or only call."""
-    arrays = ("%b::text[]", "%b::text[]")
-    known = ("%b::text[]", "%b::bigint[]")
     if by_call:
         return ReadStatements(
             about=f"SELECT schema_version, shards, ledger_id FROM {schema}.about()",
             heads=f"SELECT shard, number, clock FROM {schema}.heads_now()",
             highest=f"SELECT {schema}.highest()",
-            find=f"SELECT * FROM {schema}.find({', '.join(arrays)})",
-            stream=f"SELECT * FROM {schema}.streams({', '.join(known)})",
-            streams=f"SELECT * FROM {schema}.streams_between(%b::text, %b::text)",
-            lines=f"SELECT * FROM {schema}.lines(%b::bigint)",
+            find=f"SELECT * FROM {schema}.find(%s::text[], %s::text[])",
+            stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
+            streams=f"SELECT * FROM {schema}.streams_between(%s::text, %s::text)",
+            lines=f"SELECT * FROM {schema}.lines(%s::bigint)",
         )
     return ReadStatements(
         about=f"SELECT schema_version, shards, ledger_id FROM {schema}.ledger",
         heads=f"SELECT shard, number, clock FROM {schema}.heads",
         highest=_body("highest_body", schema),
-        find=_body("find_body", schema, *arrays),
-        stream=_body("stream_body", schema, *known),
-        streams=_body("streams_body", schema, "%b::text", "%b::text"),
-        lines=_body("lines_body", schema, "%b::bigint"),
+        find=_body("find_body", schema, "%s::text[]", "%s::text[]"),
+        stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
+        streams=_body("streams_body", schema, "%s::text", "%s::text"),
+        lines=_body("lines_body", schema, "%s::bigint"),
     )
 
 
-_ARRAYS: Final = tuple(f"%b::{name}[]" for name in COLUMN_TYPES)
+_ARRAYS: Final = tuple(f"%s::{name}[]" for name in COLUMN_TYPES)
+_LOCK_SECONDS: Final = 30
+_IDLE_SECONDS: Final = 20
+"""A writer that went silent in its turn is cut off before the next one stops waiting for it."""
+_BEGIN: Final = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED; "
+    f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; "
+    f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'; "
+)
+"""Each statement after the lock sees what was committed before the lock was given; settings are of
+this transaction alone."""
 
 
 def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
     """Statements of a role that may insert, or only call; guarded: functions and triggers are there."""
-    take = f"SELECT shard, number, clock FROM {schema}.take(%b::integer[])"
-    if not guarded:
-        take = _body("take_body", schema, "%b::integer[]")
-    append = _body("append_body", schema, *_ARRAYS)
-    if by_call:
-        append = f"SELECT {schema}.append({', '.join(_ARRAYS)})"
-    advance = (
-        f"UPDATE {schema}.heads AS h SET number = a.number, clock = a.clock "
-        "FROM unnest(%b::integer[], %b::bigint[], %b::bigint[]) AS a (shard, number, clock) "
-        "WHERE h.shard = a.shard"
-    )
+    if guarded:
+        return WriteStatements(
+            begin=_BEGIN,
+            take=f"SELECT * FROM {schema}.take(%s::integer[])",
+            find=f"SELECT * FROM {schema}.find(%s::text[], %s::text[])",
+            stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
+            append=f"SELECT {schema}.append({', '.join(_ARRAYS)})",
+            advance=None,
+            copies=not by_call,
+        )
     return WriteStatements(
-        take=take,
-        append=append,
-        advance=None if guarded else advance,
-        copies=not by_call,
+        begin=_BEGIN + "SET LOCAL synchronous_commit = 'on'; ",
+        take=_body("take_body", schema, "%s::integer[]"),
+        find=_body("find_body", schema, "%s::text[]", "%s::text[]"),
+        stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
+        append=_body("append_body", schema, *_ARRAYS),
+        advance=(
+            f"UPDATE {schema}.heads AS h SET number = a.number, clock = a.clock "
+            "FROM unnest(%s::integer[], %s::bigint[], %s::bigint[]) AS a (shard, number, clock) "
+            "WHERE h.shard = a.shard"
+        ),
+        copies=True,
     )

@@ -84,17 +84,3 @@ def _number(url: str, options: dict[str, str], name: str, most: int) -> int | No
             problem=f"{name}={text} is no number from 1 to {most}. Correct it.",
         )
     return int(text)
-
-
-def storable(text: str) -> str:
-    """The text as PostgreSQL can keep it: it has no character 0. The order of texts stays."""
-    if "\0" in text or "\1" in text:
-        return text.replace("\1", "\1\2").replace("\0", "\1\1")
-    return text
-
-
-def original(text: str) -> str:
-    """The text that `storable` was given."""
-    if "\1" in text:
-        return text.replace("\1\1", "\0").replace("\1\2", "\1")
-    return text

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from threading import Lock
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from eventsourcing.persistence import IntegrityError, PersistenceError
@@ -26,7 +26,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
-from prakerja_ledger.ledger.journal import Intent, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Journal, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
@@ -131,6 +131,7 @@ class SQLiteJournal:
 
     def __init__(self, url: str, factory: LedgerFactory) -> None:
         self.url = url
+        self.path = path_of(url)
         self._factory = factory
         recorder = factory.application_recorder()
         assert isinstance(recorder, LedgerRecorder), "the factory makes our recorder"
@@ -148,6 +149,12 @@ class SQLiteJournal:
     def writing(self, intent: Intent | None = None) -> WritersTurn:  # noqa: ARG002  # one lock for all
         """The one writer; what was appended is durable when the context ends without an error."""
         return WritersTurn(self)
+
+    def using(self, connection: Any) -> Journal:
+        """The same journal inside the transaction of a connection that the caller commits."""
+        from prakerja_ledger.stores.sqlite_joined import JoinedSQLiteJournal  # noqa: PLC0415  # it builds on this
+
+        return JoinedSQLiteJournal(self, connection)
 
     def writer(self) -> SQLiteConnection:
         """The connection that writes: one for the process, used by whoever holds `writers_lock`."""

@@ -1,0 +1,161 @@
+"""The journal in memory: for tests and simulations. What is recorded lives as long as the process.
+
+`memory://name` is one ledger for everybody in the process who says that name; `memory://` alone is
+a new one each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from threading import Lock, RLock
+from typing import Any, Final
+
+from attrs import define, field
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
+
+from prakerja_ledger.domain.errors import UnreadableSource, UnusableConnection
+from prakerja_ledger.ledger.journal import Intent, StoredLine
+from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
+
+_PREFIX: Final = "memory://"
+_named: dict[str, Books] = {}
+_naming: Final = Lock()
+
+
+@define(eq=False)
+class Books:
+    """What a ledger in memory holds; it only grows, at the end of a turn."""
+
+    recorder: POPOApplicationRecorder = field(factory=POPOApplicationRecorder)
+    lines: list[StoredLine] = field(factory=list)
+    streams: dict[str, list[StoredLine]] = field(factory=dict)
+    identities: dict[tuple[str, str], int] = field(factory=dict)
+    turn: RLock = field(factory=RLock)
+
+    def keep(self, stored: StoredEvent, identity: tuple[str, str], position: int) -> None:
+        """Add one event."""
+        line = StoredLine(position, stored.topic, stored.state)
+        self.streams.setdefault(str(stored.originator_id), []).append(line)
+        self.identities[identity] = position
+        self.lines.append(line)
+
+
+class MemoryReading:
+    """One consistent look: everything up to the head at its beginning."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._head = len(books.lines)
+
+    def head(self) -> int:
+        """The highest position; 0 where nothing is recorded."""
+        return self._head
+
+    def find(self, source: str, id: str) -> int | None:
+        """The position of the event of that identity."""
+        position = self._books.identities.get((source, id))
+        return None if position is None or position > self._head else position
+
+    def stream(self, name: str, known: int = 0) -> list[StoredLine]:
+        """The lines of a stream after the first `known` ones, in the order of recording."""
+        lines = self._books.streams.get(name, [])
+        return [line for line in lines[known:] if line.position <= self._head]
+
+    def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
+        """Every stream of a prefix, by name in the order of code points, with its lines."""
+        for name in sorted(n for n in list(self._books.streams) if n.startswith(prefix)):
+            lines = self.stream(name)
+            if lines:
+                yield name, lines
+
+    def lines(self, after: int = 0) -> Iterator[StoredLine]:
+        """Every line beyond a position, in the order of recording."""
+        return islice(self._books.lines, after, self._head)
+
+
+class MemoryWriting(MemoryReading):
+    """The one writer of the process."""
+
+    shards: Final = 1
+
+    def __init__(self, books: Books, mapper: LedgerMapper) -> None:
+        super().__init__(books)
+        self._mapper = mapper
+        self._appended: list[RecordedEvent] = []
+
+    def version(self) -> int:
+        """The head: it moves with every event, and never back."""
+        return self._head + len(self._appended)
+
+    def place(self, shard: int, pending: int) -> int:
+        """The position of the next event, after so many others of this turn."""
+        assert shard == 0, "one memory, one shard"
+        return self.version() + pending + 1
+
+    def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:
+        """Append events with their identities; returns their positions."""
+        first = self.version() + 1
+        self._appended += events
+        return range(first, self.version() + 1)
+
+    def keep(self) -> None:
+        """Make what was appended part of the books."""
+        if not self._appended:
+            return
+        stored = [self._mapper.to_stored_event(one) for one in self._appended]
+        positions = self._books.recorder.insert_events(stored)
+        assert positions is not None, "an application recorder numbers what it is given"
+        for one, event, position in zip(self._appended, stored, positions, strict=True):
+            self._books.keep(event, one.event.identity, position)
+
+
+class MemoryJournal:
+    """A journal in memory."""
+
+    def __init__(self, url: str, books: Books) -> None:
+        self.url = url
+        self.books = books
+        self.mapper = LedgerMapper()
+
+    @contextmanager
+    def reading(self) -> Iterator[MemoryReading]:
+        """A consistent look at the journal."""
+        yield MemoryReading(self.books)
+
+    @contextmanager
+    def writing(self, intent: Intent | None = None) -> Iterator[MemoryWriting]:  # noqa: ARG002  # one lock for all
+        """The one writer; what was appended is there for others when the context ends well."""
+        with self.books.turn:
+            writing = MemoryWriting(self.books, self.mapper)
+            yield writing
+            writing.keep()
+
+    def using(self, connection: Any) -> MemoryJournal:  # noqa: ARG002  # the port's signature
+        """There is no transaction to join."""
+        raise UnusableConnection(
+            source=self.url, problem="a ledger in memory has no transactions of others to join."
+        )
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_journal(url: str, *, create: bool) -> MemoryJournal:
+    """The journal behind `memory://name`, or a new one behind `memory://`."""
+    if not url.startswith(_PREFIX):
+        raise UnreadableSource(source=url, problem="write memory://name.")
+    name = url.removeprefix(_PREFIX)
+    with _naming:
+        books = _named.get(name)
+        if books is None:
+            if not create:
+                raise UnreadableSource(
+                    source=url, problem="there is no such ledger in this process. Check the name."
+                )
+            books = Books()
+            if name:
+                _named[name] = books
+    return MemoryJournal(url, books)

@@ -1,0 +1,110 @@
+"""A SQLite journal inside a transaction that the caller began, and will end."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+from prakerja_ledger.domain.errors import LedgerFault, TurnLost, UnusableConnection
+from prakerja_ledger.ledger.journal import Intent
+from prakerja_ledger.stores.driver import driver_connection
+from prakerja_ledger.stores.sqlite import SQLiteJournal, SQLiteReading, SQLiteWriting, fault
+
+_SAVEPOINT: Final = "prakerja_ledger_step"
+_TAKE_THE_LOCK: Final = "UPDATE stored_events SET rowid = rowid WHERE 0"
+"""Changes nothing, and takes the writer's lock; or fails at once where the transaction has looked
+at the file before somebody else wrote to it, so that nothing is judged on what is past."""
+
+
+class JoinedSQLiteJournal:
+    """The journal on a connection of the caller's. What it appends is durable when that commits."""
+
+    def __init__(self, journal: SQLiteJournal, connection: Any) -> None:
+        self.url = journal.url
+        self._journal = journal
+        found = driver_connection(connection, self.url)
+        if not isinstance(found, sqlite3.Connection):
+            raise UnusableConnection(
+                source=self.url,
+                problem=f"it is a {type(found).__module__}.{type(found).__qualname__}. Give a "
+                "sqlite3.Connection, or a SQLAlchemy Connection or Session on one.",
+            )
+        self._connection = found
+        self._check()
+
+    def _check(self) -> None:
+        cursor = self._cursor()
+        files = {name: file for _, name, file in cursor.execute("PRAGMA database_list")}
+        own = files.get("main", "")
+        if not own or Path(own).resolve() != self._journal.path.resolve():
+            raise UnusableConnection(
+                source=self.url,
+                problem=f"it is open on {own or 'memory'}. Open the ledger's own file, and keep your "
+                "tables beside its tables.",
+            )
+        (synchronous,) = cursor.execute("PRAGMA synchronous").fetchone()
+        if synchronous < _FULL:
+            raise UnusableConnection(
+                source=self.url,
+                problem="its synchronous is less than FULL, so that a commit could be lost with the "
+                "power. Run PRAGMA synchronous = FULL on it first.",
+            )
+
+    def _cursor(self) -> sqlite3.Cursor:
+        cursor = self._connection.cursor()
+        cursor.row_factory = None
+        return cursor
+
+    @contextmanager
+    def reading(self) -> Iterator[SQLiteReading]:
+        """A look at the journal as the caller's transaction sees it, its own facts included."""
+        try:
+            yield SQLiteReading(self._cursor())
+        except sqlite3.Error as error:
+            raise fault(self.url, error) from error
+
+    @contextmanager
+    def writing(self, intent: Intent | None = None) -> Iterator[SQLiteWriting]:  # noqa: ARG002  # one lock for all
+        """The writer's turn, which lasts until the caller's transaction ends."""
+        cursor = self._cursor()
+        begun = not self._connection.in_transaction
+        try:
+            cursor.execute("BEGIN IMMEDIATE" if begun else _TAKE_THE_LOCK)
+        except sqlite3.Error as error:
+            raise _refused_lock(self.url, error) from error
+        cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            yield SQLiteWriting(cursor, self._journal.recorder, self._journal.mapper)
+        except BaseException as error:
+            if begun and self._connection.in_transaction:
+                cursor.execute("ROLLBACK")  # as it was: the caller had none, and holds no lock
+            elif self._connection.in_transaction:
+                cursor.execute(f"ROLLBACK TO {_SAVEPOINT}")
+                cursor.execute(f"RELEASE {_SAVEPOINT}")
+            if isinstance(error, sqlite3.Error):
+                raise fault(self.url, error) from error
+            raise
+        cursor.execute(f"RELEASE {_SAVEPOINT}")
+
+    def using(self, connection: Any) -> Self:  # noqa: ARG002  # the port's signature
+        """A joined journal is joined already."""
+        return self
+
+    def close(self) -> None:
+        """The connection is the caller's."""
+
+
+_FULL: Final = 2
+
+
+def _refused_lock(url: str, error: sqlite3.Error) -> LedgerFault:
+    if "locked" in str(error):
+        return TurnLost(
+            source=url,
+            problem=f"{error}: somebody else wrote after your transaction had first looked. Nothing "
+            "was recorded. Roll back and run it again, best begun with BEGIN IMMEDIATE.",
+        )
+    return fault(url, error)
