@@ -115,7 +115,13 @@ class Ledger:
         if scheme not in STORES:
             known = "sqlite:///path.db, postgresql://host/database, memory://name"
             raise UnreadableSource(source=url, problem=f"no store for this URL. Known: {known}")
-        store: Opener = importlib.import_module(STORES[scheme])
+        try:
+            store: Opener = importlib.import_module(STORES[scheme])
+        except ModuleNotFoundError as error:
+            raise UnreadableSource(
+                source=f"{scheme}://…",
+                problem=f"{error.name} is not installed. Install prakerja-ledger[postgres].",
+            ) from error
         return cls(store.open_journal(url, create=create), programme, clock)
 
     def close(self) -> None:

@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "findings": ("findings", "Facts that break a rule."),
     "diff": ("changes", "What moved between two views, and what moved it."),
     "audit": ("audit", "The one-page answer for a whole history."),
+    "schema": ("administration", "Print or run the SQL that makes a ledger."),
+    "doctor": ("administration", "Examine a ledger: what is unsafe, and how to mend it."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 """Command, the module that holds it, and its line in the help. Modules are imported when called."""
@@ -55,7 +57,7 @@ Examples:
   prakerja-ledger trace sqlite:///ledger.db A-READER --lang id
 
 \b
-Exit status: 0 done · 1 an internal fault · 2 wrong usage, an unreadable
+Exit status: 0 done · 1 an internal fault, or unsafe · 2 wrong usage, an unreadable
 source or a participant who is not in view · 3 done, but lines of a history
 file were quarantined · 4 not what it was sealed as.
 """
@@ -67,7 +69,7 @@ def cli() -> None:
     """Participant ledger: what is owed, what is paid, and why the rest is not.
 
     SOURCE is a history file (.jsonl, .jsonl.gz, .jsonl.zst, or - for standard input) or the URL of
-    a ledger (sqlite:///path.db).
+    a ledger (sqlite:///path.db, postgresql://host/database).
     """
 
 

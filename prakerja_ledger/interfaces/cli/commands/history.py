@@ -130,7 +130,13 @@ def _status(tallies: list[Tally]) -> Status:
 
 @click.command("import", short_help="Record a history into a ledger.")
 @click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
-@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path.db")
+@click.option(
+    "--ledger",
+    "url",
+    required=True,
+    metavar="URL",
+    help="sqlite:///path.db or postgresql://host/database",
+)
 @click.option(
     "--quarantine",
     type=click.Path(),

@@ -1,0 +1,33 @@
+"""Who administers which URL: making a ledger, and examining one."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.stores.health import Administration
+
+_ADMINISTRATIONS: Final = {
+    "sqlite": "prakerja_ledger.stores.sqlite_doctor",
+    "postgres": "prakerja_ledger.stores.postgres_doctor",
+    "postgresql": "prakerja_ledger.stores.postgres_doctor",
+}
+
+
+def administration_of(url: str) -> Administration:
+    """What administers the ledger behind a URL. Raises UnreadableSource."""
+    name = _ADMINISTRATIONS.get(url.partition(":")[0])
+    if name is None:
+        raise UnreadableSource(
+            source=url,
+            problem="it is no database. Name sqlite:///path.db or postgresql://host/database.",
+        )
+    try:
+        module: Administration = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UnreadableSource(
+            source=url.partition(":")[0] + "://…",
+            problem=f"{error.name} is not installed. Install prakerja-ledger[postgres].",
+        ) from error
+    return module
