@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import NotInView, Refusal
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.facts import Fact, data_of
-from prakerja_ledger.domain.schemes import TRAINING, Programme
+from prakerja_ledger.domain.schemes import Line, Programme
 from prakerja_ledger.domain.streams import Participant, ProgrammeStream
 from prakerja_ledger.domain.time import Instant, instant, instant_of
 from prakerja_ledger.reading.causes import Cause
@@ -34,19 +33,26 @@ from prakerja_ledger.reading.dossier import (
     look_at_programme,
     open_dossier,
 )
-from prakerja_ledger.reading.statement import Statement, StatementLine, Status, statement_of
+from prakerja_ledger.reading.statement import StatementLine, Status, cash_line, training_line
 from prakerja_ledger.reading.view import View, look
 
 
 @frozen(kw_only=True, eq=False)
 class Situation:
-    """What a decision looks at: the participant's dossier and statement of today, all recorded."""
+    """What a decision looks at: the participant's record and dossier of today, all recorded."""
 
+    participant: Participant
     dossier: Dossier
-    statement: Statement
     around: ProgrammeInView
-    attempts: Mapping[str, int]
-    """Disbursements ever instructed, by line, voided or not."""
+    programme: Programme
+
+    def line(self, name: Line) -> StatementLine | None:
+        """A cash line of the statement of today."""
+        return cash_line(self.dossier, self.programme, self.around, name)
+
+    def attempts(self, name: Line) -> int:
+        """Disbursements ever instructed on a line, voided or not."""
+        return sum(one.line == name for one in self.participant.disbursements.values())
 
 
 def decide(command: Command, situation: Situation) -> Fact | Refusal:
@@ -75,7 +81,7 @@ def _purchase(command: PurchaseTraining, situation: Situation) -> Fact | Refusal
             notice=stop.notice,
             effective=stop.effective,
         )
-    left = situation.statement.line(TRAINING).not_yet_earned
+    left = training_line(situation.dossier).not_yet_earned
     if command.price > left:
         return refused(
             "BALANCE_NOT_ENOUGH",
@@ -94,7 +100,7 @@ def _stop(command: PurchaseTraining, situation: Situation) -> f.PackageSalesStop
         return None
     stop = event.fact
     assert isinstance(stop, f.PackageSalesStopped), "only stops are kept there"
-    return stop if stop.effective <= situation.statement.view.as_of else None
+    return stop if stop.effective <= situation.dossier.view.as_of else None
 
 
 def _revoked() -> Refusal:
@@ -123,14 +129,14 @@ def _instruct(command: Instruct, situation: Situation) -> Fact | Refusal:
 
 
 def _line(command: Instruct, situation: Situation) -> StatementLine | Refusal:
-    for line in situation.statement.lines:
-        if line.line == command.line and line.line != TRAINING:
-            return line
+    line = situation.line(command.line)
+    if line is not None:
+        return line
     return refused(
         "NO_SUCH_LINE",
         "{line} is no line that cash is paid on. Lines: {lines}.",
         line=command.line,
-        lines=", ".join(line.line for line in situation.statement.lines[1:]),
+        lines=", ".join(situation.dossier.scheme.cash_lines),
     )
 
 
@@ -202,7 +208,7 @@ def _other_account(command: Instruct, situation: Situation) -> Refusal | None:
 def _instruction(command: Instruct, situation: Situation, amount: int) -> Fact:
     linked = _linked(situation)
     component, _, instalment = command.line.partition("/")
-    attempt = situation.attempts.get(command.line, 0) + 1
+    attempt = situation.attempts(command.line) + 1
     return f.DisbursementInstructed(
         disbursement=command.disbursement or f"{command.line}/{attempt}",
         component=component,
@@ -224,19 +230,18 @@ NEEDS_A_SITUATION: Final = frozenset(_RULES)
 def situation(
     participant: Participant, stream: ProgrammeStream, programme: Programme, today: date
 ) -> Situation:
-    """How things stand today, as far as anything is recorded.
-
-    Raises CalendarTooShort as a statement does: without its due dates nothing is decided.
-    """
+    """How things stand today, as far as anything is recorded. Raises NotInView."""
     view = View(as_of=today)
     around = look_at_programme(stream, view)
     seen = look(participant, view)
     if seen is None:
         raise NotInView(participant=participant.id, as_of=today)
-    dossier = open_dossier(seen, view, programme)
-    attempts = Counter(one.line for one in participant.disbursements.values())
-    made = statement_of(dossier, programme, around)
-    return Situation(dossier=dossier, statement=made, around=around, attempts=attempts)
+    return Situation(
+        participant=participant,
+        dossier=open_dossier(seen, view, programme),
+        around=around,
+        programme=programme,
+    )
 
 
 def is_answer(command: Command, event: Event) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
@@ -49,6 +49,10 @@ class Intent:
     """(source, id) pairs that will be asked for."""
 
 
+Plan = Callable[[], Intent | None]
+"""Asked for the intent by a store that has a use for it; None where it is not known beforehand."""
+
+
 class Reading(Protocol):
     """What can be asked inside one consistent look at the journal."""
 
@@ -93,10 +97,10 @@ class Journal(Protocol):
     def reading(self) -> AbstractContextManager[Reading]:
         """A consistent look at the journal."""
 
-    def writing(self, intent: Intent | None = None) -> AbstractContextManager[Writing]:
+    def writing(self, plan: Plan | None = None) -> AbstractContextManager[Writing]:
         """The one writer; what was appended is durable when the context ends without an error.
 
-        Without an intent it may append to any stream. Raises TurnLost where the store undid the turn
+        Without a plan it may append to any stream. Raises TurnLost where the store undid the turn
         in favour of another's, and CommitInDoubt where it cannot tell whether it was stored.
         """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -195,7 +196,7 @@ class Ledger:
         places: list[int | None] = []
         pending: list[RecordedEvent] = []
         try:
-            with self.journal.writing(intent_of(steps, registrar.known)) as writing:
+            with self.journal.writing(partial(intent_of, steps, registrar.known)) as writing:
                 turn = Turn(registrar.register(writing), writing, pending)
                 for step in steps:
                     outcome = step.take(turn)

@@ -166,6 +166,16 @@ def statement_of(
     )
 
 
+def cash_line(
+    dossier: Dossier, programme: Programme, around: ProgrammeInView, line: Line
+) -> StatementLine | None:
+    """One cash line of the statement, worked out alone; None where the statement has none such.
+
+    Raises CalendarTooShort where its due date lies beyond the list of holidays.
+    """
+    return _CashLines(dossier, programme, around, undated=False).one(line)
+
+
 def training_line(d: Dossier) -> StatementLine:
     """The training balance: what of it was spent, and what of the rest can still be."""
     amount = d.scheme.training_balance
@@ -244,6 +254,16 @@ class _CashLines:
             self._line(line, component, n, lines[line][2] if line in lines else 0)
             for line, (component, n) in in_place
         ]
+
+    def one(self, line: Line) -> StatementLine | None:
+        """The line of that name, where the scheme or a disbursement has one."""
+        found = self.scheme.cash_lines.get(line)
+        if found is not None:
+            return self._line(line, *found)
+        if line not in self.d.lines:
+            return None
+        component, _, n = line.partition("/")
+        return self._line(line, component, int(n), 0)
 
     def _line(self, line: Line, component: str, n: int, amount: int) -> StatementLine:
         transfers = self.d.lines.get(line, _NO_TRANSFERS)

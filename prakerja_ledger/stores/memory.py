@@ -17,7 +17,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from prakerja_ledger.domain.errors import UnreadableSource, UnusableConnection
-from prakerja_ledger.ledger.journal import Intent, StoredLine
+from prakerja_ledger.ledger.journal import Plan, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 
 _PREFIX: Final = "memory://"
@@ -126,7 +126,7 @@ class MemoryJournal:
         yield MemoryReading(self.books)
 
     @contextmanager
-    def writing(self, intent: Intent | None = None) -> Iterator[MemoryWriting]:  # noqa: ARG002  # one lock for all
+    def writing(self, plan: Plan | None = None) -> Iterator[MemoryWriting]:  # noqa: ARG002  # one lock for all
         """The one writer; what was appended is there for others when the context ends well."""
         with self.books.turn:
             writing = MemoryWriting(self.books, self.mapper)

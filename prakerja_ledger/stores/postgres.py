@@ -26,7 +26,7 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.ledger.journal import Intent, Journal, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.shards import is_common, position_at, shard_of
 from prakerja_ledger.stores.postgres_recorder import (
@@ -273,10 +273,10 @@ class PostgresJournal:
         finally:
             self.pool.putconn(connection)
 
-    def writing(self, intent: Intent | None = None) -> WritersTurn:
+    def writing(self, plan: Plan | None = None) -> WritersTurn:
         """The writer of the intent's shards; what it appended is durable when the context ends."""
         self.check_may_write()
-        return WritersTurn(self, intent)
+        return WritersTurn(self, plan() if plan is not None else None)
 
     def check_may_write(self) -> None:
         """Raises LedgerFault where the role may only read."""

@@ -68,7 +68,8 @@ def _one(cursor: Cursor[Any], query: str, *parameters: Any) -> Any:
 
 
 def _setting(cursor: Cursor[Any], name: str) -> str:
-    return str(_one(cursor, "SELECT current_setting(%s, true)", name) or "unknown")
+    found = _one(cursor, "SELECT current_setting(%s, true)", name)
+    return "unknown" if found is None else str(found)
 
 
 def _server(cursor: Cursor[Any]) -> Iterator[Check]:

@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.errors import UnusableConnection
-from prakerja_ledger.ledger.journal import Intent
+from prakerja_ledger.ledger.journal import Plan
 from prakerja_ledger.stores.driver import driver_connection
 from prakerja_ledger.stores.postgres import (
     PostgresJournal,
@@ -75,13 +75,18 @@ class JoinedJournal:
             raise fault(self.url, error) from error
 
     @contextmanager
-    def writing(self, intent: Intent | None = None) -> Iterator[PostgresWriting]:
+    def writing(self, plan: Plan | None = None) -> Iterator[PostgresWriting]:
         """The writer's turn, which lasts until the caller's transaction ends."""
         self._journal.check_may_write()
         connection = self._connection
         try:
             with connection.transaction(savepoint_name=_SAVEPOINT):
-                writing = open_turn(connection, self._journal.rights, self._journal.mapper, intent)
+                writing = open_turn(
+                    connection,
+                    self._journal.rights,
+                    self._journal.mapper,
+                    plan() if plan is not None else None,
+                )
                 yield writing
                 writing.flush()
         except psycopg.Error as error:

@@ -26,7 +26,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
-from prakerja_ledger.ledger.journal import Intent, Journal, StoredLine
+from prakerja_ledger.ledger.journal import Journal, Plan, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
@@ -146,7 +146,7 @@ class SQLiteJournal:
         with self._translated(), self.recorder.datastore.transaction(commit=False) as cursor:
             yield SQLiteReading(cursor.sqlite_cursor)
 
-    def writing(self, intent: Intent | None = None) -> WritersTurn:  # noqa: ARG002  # one lock for all
+    def writing(self, plan: Plan | None = None) -> WritersTurn:  # noqa: ARG002  # one lock for all
         """The one writer; what was appended is durable when the context ends without an error."""
         return WritersTurn(self)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from prakerja_ledger.domain.errors import LedgerFault, TurnLost, UnusableConnection
-from prakerja_ledger.ledger.journal import Intent
+from prakerja_ledger.ledger.journal import Plan
 from prakerja_ledger.stores.driver import driver_connection
 from prakerja_ledger.stores.sqlite import SQLiteJournal, SQLiteReading, SQLiteWriting, fault
 
@@ -67,7 +67,7 @@ class JoinedSQLiteJournal:
             raise fault(self.url, error) from error
 
     @contextmanager
-    def writing(self, intent: Intent | None = None) -> Iterator[SQLiteWriting]:  # noqa: ARG002  # one lock for all
+    def writing(self, plan: Plan | None = None) -> Iterator[SQLiteWriting]:  # noqa: ARG002  # one lock for all
         """The writer's turn, which lasts until the caller's transaction ends."""
         cursor = self._cursor()
         begun = not self._connection.in_transaction
