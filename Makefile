@@ -1,12 +1,14 @@
 # Everything a fresh machine needs to run or test the project is installed by these targets.
-# Needed beforehand: Python 3.11 or later with venv, and make.
+# Needed beforehand: Python 3.11 or later with venv, and make. For `make test` also Linux and either
+# Debian's apt-get with root or sudo, or what scripts/install_servers.sh would install, by hand:
+# PostgreSQL 15 or later, PgBouncer, fuse3 and strace.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LEDGER := $(BIN)/prakerja-ledger
 
-.PHONY: demo test setup lint types arrows docs bench soak mutation catalogue clean
+.PHONY: demo test setup servers lint types arrows docs bench soak mutation catalogue clean
 
 ## demo: set up, import the documented history into a ledger, print the audit and one trace
 demo: $(VENV)/.installed-cli
@@ -18,7 +20,7 @@ demo: $(VENV)/.installed-cli
 	$(LEDGER) trace sqlite:///build/demo.db A-READER --as-of 2020-07-02
 
 ## test: set up and pass every check and test
-test: $(VENV)/.installed-test lint types arrows
+test: $(VENV)/.installed-test servers lint types arrows
 	$(BIN)/python scripts/catalogue.py check
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q --cov --cov-report=term-missing:skip-covered
 	$(BIN)/python -m coverage report --include='prakerja_ledger/domain/*,prakerja_ledger/reading/*' --fail-under=98
@@ -56,6 +58,10 @@ catalogue: $(VENV)/.installed-test
 	$(BIN)/python scripts/catalogue.py compile
 
 setup: $(VENV)/.installed-test
+
+# Asked each time and not once by a stamp: packages go without a word to the checkout.
+servers:
+	scripts/install_servers.sh
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.servers import database_url, pgbouncer, pgbouncer_url, postgres_server  # noqa: F401
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """The contract's cases and vectors, beside the checkout."""
 

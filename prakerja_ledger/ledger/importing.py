@@ -7,15 +7,16 @@ again, it is met as duplicates and the rest follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from attrs import define, field
 
 from prakerja_ledger.domain.errors import Refusal
+from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Outcome, Recorded, Register
 from prakerja_ledger.evidence.wire import read_event
-from prakerja_ledger.ledger.journal import Writing
+from prakerja_ledger.ledger.journal import Intent, Writing, stream_name
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
@@ -31,6 +32,8 @@ _BLANKS: Final = b" \t\r"
 
 Numbered = tuple[int, bytes]
 """A line and its number in the file."""
+Read = tuple[int, bytes, Event | Refusal]
+"""The same, with the event that it holds or why it holds none."""
 
 
 def _batches(lines: Iterable[Numbered]) -> Iterator[list[Numbered]]:
@@ -62,13 +65,26 @@ class Importer:
 
     def outcomes(self, lines: Iterable[Numbered]) -> Iterator[tuple[int, bytes, Outcome]]:
         """Record the lines; yields each with its outcome once its batch is durable."""
+        programme = self.ledger.programme
         for batch in _batches(lines):
-            yield from self._record(batch)
+            read = [(number, line, read_event(line, 0, programme)) for number, line in batch]
+            yield from self._record(read)
 
-    def _record(self, batch: list[Numbered]) -> list[tuple[int, bytes, Outcome]]:
+    def _intent(self, batch: Sequence[Read]) -> Intent:
+        """The streams and identities of a batch."""
+        events = [event for _, _, event in batch if isinstance(event, Event)]
+        names = {stream_name(event.fact.stream, event.subject) for event in events}
+        return Intent(
+            appends={name: self._registrar.known(name) for name in names},
+            identities=[event.identity for event in events],
+        )
+
+    def _record(self, batch: Sequence[Read]) -> list[tuple[int, bytes, Outcome]]:
         try:
             with self.ledger.journal.writing() as writing:
                 register = self._registrar.register(writing)
+                if not self._registrar.complete:
+                    writing.fetch(self._intent(batch))
                 judged, recorded = self._judge(writing, register, batch)
                 positions = writing.append(recorded)
         except BaseException:
@@ -78,19 +94,17 @@ class Importer:
         return judged
 
     def _judge(
-        self, writing: Writing, register: Register, batch: list[Numbered]
+        self, writing: Writing, register: Register, batch: Sequence[Read]
     ) -> tuple[list[tuple[int, bytes, Outcome]], list[RecordedEvent]]:
         judged: list[tuple[int, bytes, Outcome]] = []
         recorded: list[RecordedEvent] = []
-        programme = self.ledger.programme
-        for number, line in batch:
-            event = read_event(line, 0, programme)
+        for number, line, event in batch:
             if isinstance(event, Refusal):
                 judged.append((number, line, event))
                 continue
-            event = placed(event, writing, len(recorded), register.identities)
-            outcome = register.record(event)
+            placed_event = placed(event, writing, len(recorded), register.identities)
+            outcome = register.record(placed_event)
             if isinstance(outcome, Recorded):
-                recorded.append(recorded_event(outcome.stream, event, line.strip(_BLANKS)))
+                recorded.append(recorded_event(outcome.stream, placed_event, line.strip(_BLANKS)))
             judged.append((number, line, outcome))
         return judged, recorded

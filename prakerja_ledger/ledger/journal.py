@@ -48,6 +48,11 @@ class Intent:
     identities: Sequence[tuple[str, str]] = ()
     """(source, id) pairs that will be asked for."""
 
+    @property
+    def streams(self) -> Mapping[str, int]:
+        """Every stream that is appended to or looked at."""
+        return {**self.looks, **self.appends} if self.looks else self.appends
+
 
 Plan = Callable[[], Intent | None]
 """Asked for the intent by a store that has a use for it; None where it is not known beforehand."""
@@ -81,6 +86,9 @@ class Writing(Reading, Protocol):
     @property
     def shards(self) -> int:
         """In how many shards the journal grows (module `shards`)."""
+
+    def fetch(self, intent: Intent) -> None:
+        """Bring what will be asked for, where that saves going for it piece by piece."""
 
     def place(self, shard: int, pending: int) -> int:
         """The position of the next event of a shard, after so many others of this turn."""

@@ -49,6 +49,7 @@ class Registrar:
         if version != self._version:
             self._version = version
             self._streams.turn_over(writing)
+            self._streams.complete = False
             self._identities.complete = False
             self._identities.added.clear()
         return self._register
@@ -57,6 +58,7 @@ class Registrar:
         self._version = writing.version()
         self._streams = JournalStreams(writing, self._mapper)
         complete = self._most_identities > 0 and writing.head() == 0
+        self._streams.complete = complete
         self._identities = JournalIdentities(writing, complete=complete)
         self._register = self._streams.register(self._programme, self._identities)
         return self._register
@@ -64,6 +66,17 @@ class Registrar:
     def _is_full(self) -> bool:
         return (
             self._streams is not None and len(self._streams.participants.known) > self._most_streams
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is recorded is at hand, so that nothing has to be fetched."""
+        identities, streams = self._identities, self._streams
+        return (
+            identities is not None
+            and identities.complete
+            and streams is not None
+            and streams.complete
         )
 
     def known(self, name: str) -> int:

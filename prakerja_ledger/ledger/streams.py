@@ -78,6 +78,8 @@ class JournalStreams:
         self.reading = reading
         self._mapper = mapper
         self.turn = 0
+        self.complete = False
+        """Whether everything ever recorded is at hand: what is not, is not there."""
         self.participants = JournalParticipants(self)
         self.packages = JournalPackages(self)
         self._programme = Kept(ProgrammeStream(PROGRAMME_SUBJECT), NEVER)
@@ -140,7 +142,8 @@ class _Known(Generic[S]):
         """The one of that id, ready to be folded on; None where nothing is recorded of it."""
         kept = self.known.get(id)
         if kept is None:
-            kept = self.known[id] = Kept(self._made(id), NEVER)
+            looked = self._streams.turn if self._streams.complete else NEVER
+            kept = self.known[id] = Kept(self._made(id), looked)
         stream = self._streams.caught_up(kept, self._prefix + id)
         return stream if stream.events else None
 

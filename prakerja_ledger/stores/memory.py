@@ -17,7 +17,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from prakerja_ledger.domain.errors import UnreadableSource, UnusableConnection
-from prakerja_ledger.ledger.journal import Plan, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Plan, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 
 _PREFIX: Final = "memory://"
@@ -89,6 +89,9 @@ class MemoryWriting(MemoryReading):
     def version(self) -> int:
         """The head: it moves with every event, and never back."""
         return self._head + len(self._appended)
+
+    def fetch(self, intent: Intent) -> None:
+        """Everything is at hand."""
 
     def place(self, shard: int, pending: int) -> int:
         """The position of the next event, after so many others of this turn."""

@@ -155,6 +155,22 @@ class PostgresWriting(PostgresReading):
         """Where the taken shards stand."""
         return self.heads.version
 
+    def fetch(self, intent: Intent) -> None:
+        """Bring streams and identities in one message."""
+        writes = self._rights.writes
+        assert writes is not None, "checked before a turn begins"
+        cursor = ClientCursor(self._connection, row_factory=tuple_row)
+        cursor.execute(
+            f"{writes.find}; {writes.stream}",
+            find_parameters(intent.identities) + stream_parameters(intent.streams),
+        )
+        self.take_fetched(intent, *rows_in_turn(cursor))
+
+    def take_fetched(self, intent: Intent, found: Sequence[Row], streams: Sequence[Row]) -> None:
+        """Keep what was fetched for an intent until it is asked for."""
+        self.take_found(intent.identities, found)
+        self.take_streams(intent.streams, streams)
+
     def place(self, shard: int, pending: int) -> int:
         """The position of the next event of a shard, after so many others of this turn."""
         assert self.heads.holds(shard), "the intent named every stream that is appended to"
@@ -212,21 +228,15 @@ def open_turn(
     writes = rights.writes
     assert writes is not None, "checked before a turn begins"
     statements, parameters = [begin + writes.take], [numbers(taken_by(intent, rights.shards))]
-    identities = () if intent is None else intent.identities
-    if identities:
-        statements.append(writes.find)
-        parameters += find_parameters(identities)
-    wanted = {} if intent is None else {**intent.looks, **intent.appends}
-    if wanted:
-        statements.append(writes.stream)
-        parameters += stream_parameters(wanted)
+    if intent is not None:
+        statements += [writes.find, writes.stream]
+        parameters += find_parameters(intent.identities)
+        parameters += stream_parameters(intent.streams)
     cursor = ClientCursor(connection, row_factory=tuple_row)
-    answers = rows_in_turn(cursor.execute("; ".join(statements), parameters))
-    writing = PostgresWriting(connection, rights, mapper, Heads(next(answers), rights.shards))
-    if identities:
-        writing.take_found(identities, next(answers))
-    if wanted:
-        writing.take_streams(wanted, next(answers))
+    heads, *fetched = rows_in_turn(cursor.execute("; ".join(statements), parameters))
+    writing = PostgresWriting(connection, rights, mapper, Heads(heads, rights.shards))
+    if intent is not None:
+        writing.take_fetched(intent, *fetched)
     return writing
 
 

@@ -26,7 +26,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
-from prakerja_ledger.ledger.journal import Journal, Plan, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
@@ -106,6 +106,9 @@ class SQLiteWriting(SQLiteReading):
     def version(self) -> int:
         """The head: it moves with every event, and never back."""
         return self._head
+
+    def fetch(self, intent: Intent) -> None:
+        """Everything is at hand."""
 
     def place(self, shard: int, pending: int) -> int:
         """The position of the next event, after so many others of this turn."""
