@@ -9,13 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prakerja_ledger.deciding import commands as commands
+    from prakerja_ledger.deciding.payment import May as May
+    from prakerja_ledger.deciding.payment import Permission as Permission
     from prakerja_ledger.domain import facts as facts
     from prakerja_ledger.domain.errors import Conflict as Conflict
     from prakerja_ledger.domain.errors import InvalidInput as InvalidInput
     from prakerja_ledger.domain.errors import LedgerFault as LedgerFault
     from prakerja_ledger.domain.errors import NotInView as NotInView
+    from prakerja_ledger.domain.errors import OutcomeUnknown as OutcomeUnknown
     from prakerja_ledger.domain.errors import PrakerjaLedgerError as PrakerjaLedgerError
     from prakerja_ledger.domain.errors import Refused as Refused
+    from prakerja_ledger.domain.errors import TurnLost as TurnLost
+    from prakerja_ledger.domain.errors import UnusableConnection as UnusableConnection
     from prakerja_ledger.domain.schemes import KARTU_PRAKERJA as KARTU_PRAKERJA
     from prakerja_ledger.domain.schemes import Instalments as Instalments
     from prakerja_ledger.domain.schemes import Programme as Programme
@@ -38,7 +44,10 @@ _HOMES = {
     "KARTU_PRAKERJA": "domain.schemes",
     "Ledger": "ledger.ledger",
     "LedgerFault": "domain.errors",
+    "May": "deciding.payment",
     "NotInView": "domain.errors",
+    "OutcomeUnknown": "domain.errors",
+    "Permission": "deciding.payment",
     "PrakerjaLedgerError": "domain.errors",
     "Programme": "domain.schemes",
     "Receipt": "ledger.ledger",
@@ -46,15 +55,18 @@ _HOMES = {
     "Scheme": "domain.schemes",
     "Statement": "reading.statement",
     "StatementLine": "reading.statement",
+    "TurnLost": "domain.errors",
+    "UnusableConnection": "domain.errors",
     "View": "reading.view",
     "open_history": "interfaces.source",
 }
-__all__ = ["facts", *_HOMES]  # noqa: PLE0604  # the names of a literal table
+_MODULES = {"commands": "deciding.commands", "facts": "domain.facts"}
+__all__ = [*_MODULES, *_HOMES]  # noqa: PLE0604  # the names of a literal table
 
 
 def __getattr__(name: str) -> Any:
-    if name == "facts":
-        return import_module("prakerja_ledger.domain.facts")
+    if name in _MODULES:
+        return import_module(f"prakerja_ledger.{_MODULES[name]}")
     if name in _HOMES:
         return getattr(import_module(f"prakerja_ledger.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,10 +13,10 @@ from threading import Lock, RLock
 from typing import Any, Final
 
 from attrs import define, field
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
-from prakerja_ledger.domain.errors import UnreadableSource, UnusableConnection
+from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource, UnusableConnection
 from prakerja_ledger.ledger.journal import Intent, Plan, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 
@@ -105,14 +105,17 @@ class MemoryWriting(MemoryReading):
         return range(first, self.version() + 1)
 
     def keep(self) -> None:
-        """Make what was appended part of the books."""
+        """Make what was appended part of the books, all or nothing. Raises IntegrityError."""
         if not self._appended:
             return
+        identities = [one.event.identity for one in self._appended]
+        if len(set(identities)) < len(identities) or self._books.identities.keys() & identities:
+            raise IntegrityError("an identity is recorded already")
         stored = [self._mapper.to_stored_event(one) for one in self._appended]
         positions = self._books.recorder.insert_events(stored)
         assert positions is not None, "an application recorder numbers what it is given"
-        for one, event, position in zip(self._appended, stored, positions, strict=True):
-            self._books.keep(event, one.event.identity, position)
+        for event, identity, position in zip(stored, identities, positions, strict=True):
+            self._books.keep(event, identity, position)
 
 
 class MemoryJournal:
@@ -134,7 +137,14 @@ class MemoryJournal:
         with self.books.turn:
             writing = MemoryWriting(self.books, self.mapper)
             yield writing
-            writing.keep()
+            try:
+                writing.keep()
+            except IntegrityError as error:
+                raise LedgerFault(
+                    source=self.url,
+                    problem="an identity, or a place in a stream, is taken already. Nothing of this "
+                    "step was recorded.",
+                ) from error
 
     def using(self, connection: Any) -> MemoryJournal:  # noqa: ARG002  # the port's signature
         """There is no transaction to join."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
+from itertools import count, groupby
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
@@ -18,6 +18,7 @@ import psycopg
 import psycopg_pool
 from eventsourcing.persistence import PersistenceError
 from psycopg import ClientCursor, Connection, Cursor
+from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.errors import (
@@ -45,6 +46,8 @@ from prakerja_ledger.stores.postgres_text import numbers, original, storable, te
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 
 _PAGE: Final = 2_000
+_names: Final = count()
+"""Of cursors, in this process: a transaction is one process's."""
 _UNDONE: Final = frozenset({"40001", "40P01", "23505"})
 """What the server undoes for another writer's sake: serialization, deadlock, and a key that was
 taken in between."""
@@ -60,12 +63,18 @@ class PostgresReading:
         self._found: dict[tuple[str, str], int | None] = {}
         self._fetched: dict[str, tuple[int, list[StoredLine]]] = {}
 
-    def _cursor(self, name: str | None = None) -> Cursor[Row]:
-        if name is not None:
-            named = psycopg.ServerCursor(self._connection, name, row_factory=tuple_row)
-            named.itersize = _PAGE
-            return named
-        return self._connection.cursor(binary=True, row_factory=tuple_row)
+    def _cursor(self) -> Cursor[Row]:
+        """Ours, whatever kind of cursors a caller's connection makes."""
+        cursor = Cursor(self._connection, row_factory=tuple_row)
+        cursor.format = Format.BINARY
+        return cursor
+
+    def _pages(self) -> psycopg.ServerCursor[Row]:
+        """A cursor that fetches page by page; of its own name, as several may be open at once."""
+        name = f"prakerja_ledger_{next(_names)}"
+        cursor = psycopg.ServerCursor(self._connection, name, row_factory=tuple_row)
+        cursor.itersize = _PAGE
+        return cursor
 
     def head(self) -> int:
         """The highest position; 0 where nothing is recorded."""
@@ -112,14 +121,14 @@ class PostgresReading:
     def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
         """Every stream of a prefix, by name in the order of code points, with its lines."""
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        with self._cursor("streams") as rows:
+        with self._pages() as rows:
             rows.execute(self._reads.streams, (prefix, end), binary=True)
             for name, group in groupby(rows, key=lambda row: row[0]):
                 yield original(name), [StoredLine(*row[1:]) for row in group]
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""
-        with self._cursor("lines") as rows:
+        with self._pages() as rows:
             rows.execute(self._reads.lines, (after,), binary=True)
             for row in rows:
                 yield StoredLine(*row)
