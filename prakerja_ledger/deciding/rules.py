@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from attrs import frozen
@@ -45,6 +45,10 @@ class Situation:
     dossier: Dossier
     around: ProgrammeInView
     programme: Programme
+    recorded: Dossier
+    """The dossier of everything recorded. The same as `dossier`, unless something is dated later."""
+    held: bool
+    """Whether payments stand held by everything recorded, whatever its date."""
 
     def line(self, name: Line) -> StatementLine | None:
         """A cash line of the statement of today."""
@@ -69,7 +73,7 @@ def refused(code: str, template: str, **fields: Any) -> Refusal:
 def _purchase(command: PurchaseTraining, situation: Situation) -> Fact | Refusal:
     if command.method != "prakerja":
         return command.fact()
-    if situation.dossier.revocation is not None:
+    if situation.dossier.revocation or situation.recorded.revocation:
         return _revoked()
     stop = _stop(command, situation)
     if stop is not None:
@@ -81,7 +85,10 @@ def _purchase(command: PurchaseTraining, situation: Situation) -> Fact | Refusal
             notice=stop.notice,
             effective=stop.effective,
         )
-    left = training_line(situation.dossier).not_yet_earned
+    left = min(
+        training_line(looked_at).not_yet_earned
+        for looked_at in {id(d): d for d in (situation.dossier, situation.recorded)}.values()
+    )
     if command.price > left:
         return refused(
             "BALANCE_NOT_ENOUGH",
@@ -113,16 +120,19 @@ def _instruct(command: Instruct, situation: Situation) -> Fact | Refusal:
     line = _line(command, situation)
     if isinstance(line, Refusal):
         return line
-    refusal = _not_payable(line) or _other_account(command, situation)
+    refusal = (
+        _not_payable(line) or _dated_later(line, situation) or _other_account(command, situation)
+    )
     if refusal is not None:
         return refusal
-    amount = line.unpaid if command.amount is None else command.amount
-    if amount > line.unpaid:
+    left = min(line.unpaid, line.amount - _paid_on_record(line, situation))
+    amount = left if command.amount is None else command.amount
+    if amount > left:
         return refused(
             "MORE_THAN_UNPAID",
             "{amount} is asked for and {left} of {line} is unpaid. Ask for no more than that.",
             amount=amount,
-            left=line.unpaid,
+            left=left,
             line=line.line,
         )
     return _instruction(command, situation, amount)
@@ -171,17 +181,43 @@ def _not_payable(line: StatementLine) -> Refusal | None:
     if permission.answer is May.YES:
         return None
     if permission.answer is May.UNKNOWN:
-        return refused(
-            "LINE_IN_FLIGHT",
-            "a transfer on {line} has no outcome yet. Ask the payment partner, record the outcome, "
-            "and then instruct what is left.",
-            line=line.line,
-        )
+        return _in_flight(line)
     status = line.status
     if status in _WHY_NOT:
         return refused(_STATUS_CODES[status], _WHY_NOT[status], line=line.line)
     cause = permission.causes[0].cause
     return refused(_OBSTACLE_CODES[cause], _OBSTACLES[cause], line=line.line)
+
+
+def _in_flight(line: StatementLine) -> Refusal:
+    return refused(
+        "LINE_IN_FLIGHT",
+        "a transfer on {line} has no outcome yet. Ask the payment partner, record the outcome, and "
+        "then instruct what is left.",
+        line=line.line,
+    )
+
+
+def _dated_later(line: StatementLine, situation: Situation) -> Refusal | None:
+    """What is on record and dated after today: a clock that went back must not hide a payment."""
+    if situation.held:
+        return refused(_OBSTACLE_CODES[Cause.PROGRAMME_HOLD], _OBSTACLES[Cause.PROGRAMME_HOLD])
+    if situation.recorded is situation.dossier:
+        return None
+    if situation.recorded.revocation is not None:
+        return _revoked()
+    transfers = situation.recorded.lines.get(line.line)
+    if transfers is not None and transfers.in_flight:
+        return _in_flight(line)
+    if _paid_on_record(line, situation) >= line.amount:
+        return refused(_STATUS_CODES[Status.PAID], _WHY_NOT[Status.PAID], line=line.line)
+    return None
+
+
+def _paid_on_record(line: StatementLine, situation: Situation) -> int:
+    """What stays paid of a line by everything recorded."""
+    transfers = situation.recorded.lines.get(line.line)
+    return 0 if transfers is None else transfers.paid
 
 
 def _linked(situation: Situation) -> f.AccountLinked:
@@ -236,12 +272,23 @@ def situation(
     seen = look(participant, view)
     if seen is None:
         raise NotInView(participant=participant.id, as_of=today)
+    dossier = recorded = open_dossier(seen, view, programme)
+    if any(event.occurred_at >= view.bound for event in participant.events):
+        all_seen = look(participant, _EVERYTHING)
+        assert all_seen is not None, "more is in this view than in the other"
+        recorded = open_dossier(all_seen, _EVERYTHING, programme)
     return Situation(
         participant=participant,
-        dossier=open_dossier(seen, view, programme),
+        dossier=dossier,
         around=around,
         programme=programme,
+        recorded=recorded,
+        held=look_at_programme(stream, _EVERYTHING).hold is not None,
     )
+
+
+_EVERYTHING: Final = View(as_of=date.max - timedelta(days=1))
+"""Whatever its date: for what must not be forgotten while the clock stands too early."""
 
 
 def is_answer(command: Command, event: Event) -> bool:

@@ -7,10 +7,10 @@ again, it is met as duplicates and the rest follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from prakerja_ledger.domain.errors import Refusal
 from prakerja_ledger.domain.events import Event
@@ -20,11 +20,12 @@ from prakerja_ledger.ledger.journal import Intent, Writing, stream_name
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
-from prakerja_ledger.ledger.streams import placed, recorded_event
+from prakerja_ledger.ledger.streams import placing, recorded_event
 
 BATCH: Final = 8_192
 """Lines a transaction: one fsync for many, a fraction of a second of work to repeat after a crash."""
 _BATCH_BYTES: Final = 1 << 23
+_PUMP_EVERY: Final = 128
 _MOST_STREAMS: Final = 60_000
 _MOST_IDENTITIES: Final = 1_000_000
 _BLANKS: Final = b" \t\r"
@@ -50,6 +51,26 @@ def _batches(lines: Iterable[Numbered]) -> Iterator[list[Numbered]]:
         yield batch
 
 
+def _nothing() -> None:
+    """Nothing is on its way yet."""
+
+
+@frozen(eq=False)
+class Reading:
+    """A batch as it was read; empty at the end, or where reading failed."""
+
+    batch: Sequence[Read]
+    failure: Exception | None = None
+
+
+@define(eq=False)
+class Judged:
+    """A batch with what becomes of each line, and the events to append."""
+
+    outcomes: list[tuple[int, bytes, Outcome]] = field(factory=list)
+    recorded: list[RecordedEvent] = field(factory=list)
+
+
 @define(eq=False)
 class Importer:
     """Imports lines into one ledger, keeping what it has folded from batch to batch."""
@@ -64,11 +85,63 @@ class Importer:
         )
 
     def outcomes(self, lines: Iterable[Numbered]) -> Iterator[tuple[int, bytes, Outcome]]:
-        """Record the lines; yields each with its outcome once its batch is durable."""
+        """Record the lines; yields each with its outcome once its batch is durable.
+
+        While a store takes in one batch, the next one is read, and judged too where that needs no
+        look at the store.
+        """
+        batches = _batches(lines)
+        reading = self._read_next(batches, _nothing)
+        judged: Judged | None = None
+        while reading.batch:
+            judged, following, ahead = self._record(reading, batches, judged)
+            yield from judged.outcomes
+            reading, judged = following, ahead
+        if reading.failure is not None:
+            raise reading.failure
+
+    def _record(
+        self, reading: Reading, batches: Iterator[list[Numbered]], ahead: Judged | None
+    ) -> tuple[Judged, Reading, Judged | None]:
+        """One turn: a batch judged (unless it is already) and appended, the next one read meanwhile."""
+        registrar = self._registrar
+        try:
+            with self.ledger.journal.writing() as writing:
+                if ahead is not None and registrar.version != writing.version():
+                    registrar.forget()  # somebody wrote in between: judged too early
+                    ahead = None
+                register = registrar.register(writing)
+                judged = ahead or self._judged(writing, register, reading.batch)
+                positions = writing.append(judged.recorded)
+                writing.send()
+                following = self._read_next(batches, writing.pump)
+                registrar.appended(writing, positions)
+                judged_next = None
+                if registrar.complete and following.batch:
+                    judged_next = self._judge(writing, register, following.batch)
+        except BaseException:
+            registrar.forget()
+            raise
+        return judged, following, judged_next
+
+    def _read_next(self, batches: Iterator[list[Numbered]], pump: Callable[[], None]) -> Reading:
+        """The next batch as events. What fails here must not undo the batch before it."""
         programme = self.ledger.programme
-        for batch in _batches(lines):
-            read = [(number, line, read_event(line, 0, programme)) for number, line in batch]
-            yield from self._record(read)
+        read: list[Read] = []
+        try:
+            for number, line in next(batches, ()):
+                read.append((number, line, read_event(line, 0, programme)))
+                if not number % _PUMP_EVERY:
+                    pump()
+        except Exception as failure:  # noqa: BLE001  # raised once the batch before it is durable
+            return Reading([], failure)
+        return Reading(read)
+
+    def _judged(self, writing: Writing, register: Register, batch: Sequence[Read]) -> Judged:
+        """A batch judged inside the turn, with what it needs fetched at once."""
+        if not self._registrar.complete:
+            writing.fetch(self._intent(batch))
+        return self._judge(writing, register, batch)
 
     def _intent(self, batch: Sequence[Read]) -> Intent:
         """The streams and identities of a batch."""
@@ -79,32 +152,19 @@ class Importer:
             identities=[event.identity for event in events],
         )
 
-    def _record(self, batch: Sequence[Read]) -> list[tuple[int, bytes, Outcome]]:
-        try:
-            with self.ledger.journal.writing() as writing:
-                register = self._registrar.register(writing)
-                if not self._registrar.complete:
-                    writing.fetch(self._intent(batch))
-                judged, recorded = self._judge(writing, register, batch)
-                positions = writing.append(recorded)
-        except BaseException:
-            self._registrar.forget()
-            raise
-        self._registrar.appended(writing, positions)
-        return judged
-
-    def _judge(
-        self, writing: Writing, register: Register, batch: Sequence[Read]
-    ) -> tuple[list[tuple[int, bytes, Outcome]], list[RecordedEvent]]:
-        judged: list[tuple[int, bytes, Outcome]] = []
-        recorded: list[RecordedEvent] = []
+    def _judge(self, writing: Writing, register: Register, batch: Sequence[Read]) -> Judged:
+        judged = Judged()
+        recorded, outcomes = judged.recorded, judged.outcomes
+        place = placing(writing, register.identities)
         for number, line, event in batch:
             if isinstance(event, Refusal):
-                judged.append((number, line, event))
+                outcomes.append((number, line, event))
                 continue
-            placed_event = placed(event, writing, len(recorded), register.identities)
-            outcome = register.record(placed_event)
+            placed = place(event, len(recorded))
+            outcome = register.record(placed)
             if isinstance(outcome, Recorded):
-                recorded.append(recorded_event(outcome.stream, placed_event, line.strip(_BLANKS)))
-            judged.append((number, line, outcome))
-        return judged, recorded
+                recorded.append(recorded_event(outcome.stream, placed, line.strip(_BLANKS)))
+                if not len(recorded) % _PUMP_EVERY:
+                    writing.pump()
+            outcomes.append((number, line, outcome))
+        return judged

@@ -96,6 +96,18 @@ class Writing(Reading, Protocol):
     def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:
         """Append events with their identities; returns their positions."""
 
+    def write_off(self) -> None:
+        """See to it that what is not found in this turn cannot turn up once the turn has ended well."""
+
+    def send(self) -> None:
+        """Let what was appended go on its way, where that can go on beside other work.
+
+        After that nothing can be looked up in this turn any more.
+        """
+
+    def pump(self) -> None:
+        """Hand on more of what was sent, if any; to be called from time to time."""
+
 
 class Journal(Protocol):
     """A store of recorded lines. It offers no way to change or remove one."""

@@ -241,10 +241,17 @@ class Ledger:
     def resolve(self, source: str, id: str) -> Receipt | None:
         """After OutcomeUnknown: where the event is recorded, or None where it is not.
 
-        Waits for the writer's turn, so that nothing of that identity is still on its way here.
+        Waits for the writer's turn, so that nothing of that identity is still on its way here; an
+        answer of None stays true until somebody records it. Raises OutcomeUnknown where the store
+        cannot make sure of that: ask again.
         """
-        with self.journal.writing() as writing:
-            position = writing.find(source, id)
+        try:
+            with self.journal.writing() as writing:
+                position = writing.find(source, id)
+                if position is None:
+                    writing.write_off()
+        except CommitInDoubt as error:
+            raise OutcomeUnknown(source=source, id=id, problem=error.fields["problem"]) from error
         return None if position is None else Receipt(position, duplicate=True)
 
     def may_pay(self, participant: str, line: Line, as_of: date | None = None) -> Permission:

@@ -31,7 +31,7 @@ class Registrar:
         self._mapper = mapper
         self._most_streams = most_streams
         self._most_identities = most_identities
-        self._version: Hashable = None
+        self.version: Hashable = None
         """What the journal's version was when everything known was folded; None: nothing is."""
         self._streams: JournalStreams | None = None
         self._register: Register | None = None
@@ -46,8 +46,8 @@ class Registrar:
         self._streams.reading = writing
         self._identities.finder = writing
         version = writing.version()
-        if version != self._version:
-            self._version = version
+        if version != self.version:
+            self.version = version
             self._streams.turn_over(writing)
             self._streams.complete = False
             self._identities.complete = False
@@ -55,7 +55,7 @@ class Registrar:
         return self._register
 
     def _anew(self, writing: Writing) -> Register:
-        self._version = writing.version()
+        self.version = writing.version()
         self._streams = JournalStreams(writing, self._mapper)
         complete = self._most_identities > 0 and writing.head() == 0
         self._streams.complete = complete
@@ -85,7 +85,7 @@ class Registrar:
 
     def appended(self, writing: Writing, positions: Sequence[int]) -> None:
         """What was folded in is in the journal now, at these positions."""
-        self._version = writing.version()
+        self.version = writing.version()
         identities = self._identities
         if identities is None or not positions:
             return

@@ -23,7 +23,7 @@ from prakerja_ledger.evidence.wire import read_event, too_long
 from prakerja_ledger.ledger.cloudevent import CloudEvent, Recordable, as_line
 from prakerja_ledger.ledger.journal import PROGRAMME_STREAM, Intent, Writing, stream_name
 from prakerja_ledger.ledger.mapper import RecordedEvent
-from prakerja_ledger.ledger.streams import placed, recorded_event
+from prakerja_ledger.ledger.streams import placing, recorded_event
 
 Clock = Callable[[], datetime]
 UNNAMED: Final = ("", "")
@@ -103,7 +103,7 @@ class Recording:
 
     def take(self, turn: Turn) -> RecordedEvent | Duplicate:
         line, event = self._recordable()
-        event = placed(event, turn.writing, len(turn.pending), turn.register.identities)
+        event = placing(turn.writing, turn.register.identities)(event, len(turn.pending))
         outcome = turn.register.record(event)
         if isinstance(outcome, Refusal):
             if outcome.code == Conflict.code:

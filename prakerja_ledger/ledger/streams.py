@@ -118,7 +118,8 @@ class JournalStreams:
         """The stream with what was added to it since it was last looked at."""
         stream = kept.stream
         if kept.turn != self.turn:
-            self.fill(stream, self.reading.stream(name, len(stream.events)))
+            if kept.turn != NEVER or not self.complete:
+                self.fill(stream, self.reading.stream(name, len(stream.events)))
             kept.turn = self.turn
         return stream
 
@@ -142,8 +143,7 @@ class _Known(Generic[S]):
         """The one of that id, ready to be folded on; None where nothing is recorded of it."""
         kept = self.known.get(id)
         if kept is None:
-            looked = self._streams.turn if self._streams.complete else NEVER
-            kept = self.known[id] = Kept(self._made(id), looked)
+            kept = self.known[id] = Kept(self._made(id), NEVER)
         stream = self._streams.caught_up(kept, self._prefix + id)
         return stream if stream.events else None
 
@@ -176,10 +176,26 @@ class JournalPackages(_Known[Package]):
         super().__init__(streams, PACKAGE_PREFIX, Package)
 
 
-def placed(event: Event, writing: Writing, pending: int, identities: Identities) -> Event:
-    """The event at the position that it will have, after so many others of this turn."""
-    shard = 0 if writing.shards == 1 else _shard(event, writing.shards, identities)
-    return event._replace(position=writing.place(shard, pending))
+def placing(writing: Writing, identities: Identities) -> Callable[[Event, int], Event]:
+    """What puts an event at the position that it will have, after so many others of this turn."""
+    shards = writing.shards
+    if shards == 1:
+        first = writing.place(0, 0)
+
+        def next_in_line(event: Event, pending: int) -> Event:
+            return _new_tuple(Event, (*event[:-1], first + pending))
+
+        return next_in_line
+
+    def next_in_shard(event: Event, pending: int) -> Event:
+        return event._replace(position=writing.place(_shard(event, shards, identities), pending))
+
+    return next_in_shard
+
+
+_new_tuple = tuple.__new__
+"""Makes a named tuple without its own constructor, which only names the places: once a line."""
+assert Event._fields[-1] == "position", "placing puts it last"
 
 
 def _shard(event: Event, shards: int, identities: Identities) -> int:

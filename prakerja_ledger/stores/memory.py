@@ -93,6 +93,15 @@ class MemoryWriting(MemoryReading):
     def fetch(self, intent: Intent) -> None:
         """Everything is at hand."""
 
+    def write_off(self) -> None:
+        """Nothing is ever half there."""
+
+    def send(self) -> None:
+        """What was appended is there already."""
+
+    def pump(self) -> None:
+        """Nothing is on its way."""
+
     def place(self, shard: int, pending: int) -> int:
         """The position of the next event, after so many others of this turn."""
         assert shard == 0, "one memory, one shard"

@@ -30,14 +30,15 @@ from prakerja_ledger.domain.errors import (
 from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.shards import is_common, position_at, shard_of
+from prakerja_ledger.stores.postgres_copy import Copying
 from prakerja_ledger.stores.postgres_recorder import (
     BEGIN_READING,
     COPY_FROM,
     Heads,
     LedgerDatastore,
     LedgerRecorder,
+    PatientConnection,
     Row,
-    copy,
     insertion,
     rows_of,
 )
@@ -159,6 +160,13 @@ class PostgresWriting(PostgresReading):
         """Rows to be inserted together with the commit."""
         self.heads = heads
         self._mapper = mapper
+        assert rights.writes is not None, "checked before a turn begins"
+        self._writes = rights.writes
+        self._copying: Copying | None = None
+
+    def _cursor(self) -> Cursor[Row]:
+        assert self._copying is None, "nothing is looked up once rows are on their way"
+        return super()._cursor()
 
     def version(self) -> tuple[tuple[int, int, int], ...]:
         """Where the taken shards stand."""
@@ -166,11 +174,9 @@ class PostgresWriting(PostgresReading):
 
     def fetch(self, intent: Intent) -> None:
         """Bring streams and identities in one message."""
-        writes = self._rights.writes
-        assert writes is not None, "checked before a turn begins"
         cursor = ClientCursor(self._connection, row_factory=tuple_row)
         cursor.execute(
-            f"{writes.find}; {writes.stream}",
+            f"{self._writes.find}; {self._writes.stream}",
             find_parameters(intent.identities) + stream_parameters(intent.streams),
         )
         self.take_fetched(intent, *rows_in_turn(cursor))
@@ -188,35 +194,59 @@ class PostgresWriting(PostgresReading):
     def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:
         """Append events with their identities; returns their positions."""
         recorded = list(events)
-        names = [one.originator_id for one in recorded]
-        clock = self.heads.clock
-        places = [
-            self.heads.add(position_at(clock + n, shard_of(name, self.shards), self.shards), name)
-            for n, name in enumerate(names, 1)
-        ]
+        places = self.heads.add_all([one.originator_id for one in recorded])
         stored = [self._mapper.to_stored_event(one) for one in recorded]
         self.rows += rows_of(stored, places, [one.event.identity for one in recorded])
         return [position for position, _, _ in places]
 
-    def flush(self, ending: str = "") -> str | None:
-        """Send the rows, and what ends the transaction with them; returns what that ended as.
+    def write_off(self) -> None:
+        """Every head is held: what was under way has ended. A server whose sync failed goes down."""
 
-        Many rows go by COPY, where the role may.
-        """
-        writes, rows = self._rights.writes, self.rows
-        assert writes is not None, "checked before a turn begins"
+    def send(self) -> None:
+        """Let many rows go by COPY, where the role may; they arrive while the caller goes on."""
+        if len(self.rows) >= COPY_FROM and self._writes.copies:
+            self._copying = Copying(self._connection, self._rights.schema)
+            self._copying.send(self.rows)
+            self.rows = []
+
+    def pump(self) -> None:
+        """Hand on what the server will take of what was sent."""
+        if self._copying is not None:
+            self._copying.pump()
+
+    @property
+    def appended(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.rows) or self._copying is not None
+
+    def flush(self, ending: str = "") -> str | None:
+        """Have all rows inserted, and what ends the transaction with them; says what it ended as."""
+        self.send()
+        statements = [ending] if ending else []
+        parameters: list[str] = []
+        if self.rows:
+            inserting, parameters = insertion(self._writes, self.rows, self.heads)
+            statements.insert(0, inserting)
+            self.rows = []
+        elif self._copying is not None:
+            self._copying.finish()
+            self._copying = None
+            if self._writes.advance is not None:
+                statements.insert(0, self._writes.advance)
+                parameters = self.heads.columns()
+        if not statements:
+            return None
         cursor = ClientCursor(self._connection, row_factory=tuple_row)
-        if len(rows) >= COPY_FROM and writes.copies:
-            copy(cursor, self._rights.schema, writes, rows, self.heads)
-            if ending:
-                cursor.execute(ending)
-        elif rows:
-            statements, parameters = insertion(writes, rows, self.heads)
-            cursor.execute("; ".join([statements, *([ending] if ending else [])]), parameters)
-        self.rows = []
+        cursor.execute("; ".join(statements), parameters)
         while cursor.nextset():
             pass
         return cursor.statusmessage
+
+    def give_up(self, error: BaseException) -> None:
+        """Stop what is being sent."""
+        if self._copying is not None:
+            self._copying.finish(type(error), error, error.__traceback__)
+            self._copying = None
 
 
 def taken_by(intent: Intent | None, shards: int) -> list[int]:
@@ -265,6 +295,7 @@ class PostgresJournal:
         self.url = url.shown
         self.recorder = recorder
         self.rights = rights
+        self.patience = url.answer_timeout
         self.mapper = LedgerMapper()
 
     @property
@@ -276,6 +307,7 @@ class PostgresJournal:
     def reading(self) -> Iterator[PostgresReading]:
         """A consistent look at the journal."""
         with self._connection() as connection:
+            connection.patience = None  # a long answer is no fault
             try:
                 connection.execute(BEGIN_READING)
                 yield PostgresReading(connection, self.rights)
@@ -285,7 +317,7 @@ class PostgresJournal:
                 end(connection)
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection[Any]]:
+    def _connection(self) -> Iterator[PatientConnection]:
         connection = borrow(self.pool, self.url)
         try:
             yield connection
@@ -332,6 +364,7 @@ class WritersTurn:
         tries = journal.pool.max_size + 1
         while True:
             connection = borrow(journal.pool, journal.url)
+            connection.patience = journal.patience
             try:
                 writing = open_turn(
                     connection, journal.rights, journal.mapper, self._intent, self._begin
@@ -357,7 +390,9 @@ class WritersTurn:
         assert connection is not None, "entered"
         assert writing is not None, "entered"
         try:
-            if error is None and writing.rows:
+            if error is not None:
+                writing.give_up(error)
+            elif writing.appended:
                 self._commit(connection, writing)
         finally:
             self._let_go(connection)
@@ -380,11 +415,11 @@ class WritersTurn:
         self._journal.pool.putconn(connection)
 
 
-def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> Connection[Any]:
+def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> PatientConnection:
     """A connection of the pool. Raises LedgerFault where none gets free, or none can be made."""
     try:
         pool.open()
-        connection: Connection[Any] = pool.getconn()
+        connection: PatientConnection = pool.getconn()
     except psycopg_pool.PoolTimeout as error:
         raise LedgerFault(
             source=url,

@@ -30,8 +30,6 @@ from prakerja_ledger.ledger.shards import (
     shard_of,
 )
 from prakerja_ledger.stores.postgres_sql import (
-    COLUMN_TYPES,
-    COLUMNS,
     WriteStatements,
     create_script,
     writes_of,
@@ -78,9 +76,41 @@ class Heads:
             self._clock = dict.fromkeys(self._clock, clock)
         return position, shard, number
 
+    def add_all(self, streams: Sequence[str]) -> list[Row]:
+        """Count events of these streams, in this order; returns the (position, shard, number) of each."""
+        clock = self.clock
+        if self.shards == 1:
+            number = self._number[0]
+            self._clock[0] = clock + len(streams)
+            self._number[0] = number + len(streams)
+            return [(clock + n, 0, number + n) for n in range(1, len(streams) + 1)]
+        return [
+            self.add(position_at(clock + n, shard_of(name, self.shards), self.shards), name)
+            for n, name in enumerate(streams, 1)
+        ]
+
     def columns(self) -> list[str]:
         """Shards, numbers and clocks, for the statement that moves the heads by hand."""
         return [numbers(column) for column in zip(*self.version, strict=True)]
+
+
+class PatientConnection(Connection[Any]):
+    """A connection that can be told not to wait for ever.
+
+    A peer that keeps the connection and says nothing is noticed by nobody else: the network is fine.
+    """
+
+    patience: float | None = None
+    """Seconds to wait for an answer; None: as long as it takes."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Let the driver wait; a connection whose answer did not come is of no further use."""
+        try:
+            return super().wait(gen, interval, timeout or self.patience)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None and not self.closed:
+                self.close()
+            raise
 
 
 class LedgerDatastore(PostgresDatastore):
@@ -91,7 +121,7 @@ class LedgerDatastore(PostgresDatastore):
         self.pool_open_timeout = None
         self.pool = ConnectionPool(
             url.conninfo,
-            connection_class=Connection[dict[str, Any]],
+            connection_class=PatientConnection,
             kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
             min_size=1,
             max_size=url.pool,
@@ -118,11 +148,15 @@ def rows_of(
             e.originator_version,
             e.topic,
             e.state,
-            *place,
+            position,
+            shard,
+            number,
             None if source is None else storable(source),
             None if id is None else storable(id),
         )
-        for e, place, (source, id) in zip(stored, places, identities, strict=True)
+        for e, (position, shard, number), (source, id) in zip(
+            stored, places, identities, strict=True
+        )
     ]
 
 
@@ -150,24 +184,6 @@ _WRITTEN: Final[Sequence[Callable[[Any], str]]] = (
     texts,
 )
 """How each column is written as one array."""
-
-
-def copy(
-    cursor: Cursor[Any],
-    schema: str,
-    statements: WriteStatements,
-    rows: Sequence[Row],
-    heads: Heads,
-) -> None:
-    """Send many rows at once."""
-    with cursor.copy(
-        f"COPY {schema}.stored_events ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-    ) as copying:
-        copying.set_types(COLUMN_TYPES)
-        for row in rows:
-            copying.write_row(row)
-    if statements.advance is not None:
-        cursor.execute(statements.advance, heads.columns())
 
 
 class LedgerRecorder(PostgresApplicationRecorder):
@@ -205,11 +221,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
             taken = sorted({shard_of(name, self.shards) for name in names})
             cursor.execute(self.statements.take, [numbers(taken)])
             heads = Heads(cursor.fetchall(), self.shards)
-            clock = heads.clock
-            places = [
-                heads.add(position_at(clock + n, shard_of(name, self.shards), self.shards), name)
-                for n, name in enumerate(names, 1)
-            ]
+            places = heads.add_all(names)
             rows = rows_of(stored_events, places, identities)
             cursor.execute(*insertion(self.statements, rows, heads))
         return [position for position, _, _ in places]

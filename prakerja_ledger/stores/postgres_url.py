@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote_plus, urlencode, urlsplit, urlunsplit
 
-from attrs import frozen
+import psycopg
+from attrs import field, frozen
+from psycopg.conninfo import conninfo_to_dict
 
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.ledger.shards import MOST_SHARDS
 
 SCHEMA: Final = "prakerja_ledger"
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII).fullmatch
-_OURS: Final = frozenset({"schema", "shards", "functions", "pool", "pool_timeout"})
+_OURS: Final = frozenset(
+    {"schema", "shards", "functions", "pool", "pool_timeout", "answer_timeout"}
+)
 _PATIENCE: Final = {
     "connect_timeout": "10",
     "keepalives_idle": "10",
@@ -22,14 +26,16 @@ _PATIENCE: Final = {
     "tcp_user_timeout": "30000",
 }
 """libpq's own settings, where the URL has none: a peer that is gone is noticed within half a minute."""
+_FIXED: Final = {"client_encoding": "UTF8"}
+"""Whatever the database or the environment prefers: names are of any characters."""
 
 
 @frozen(kw_only=True)
 class PostgresURL:
     """`postgresql://user@host:port/database?schema=…&shards=…`, taken apart."""
 
-    url: str
-    conninfo: str
+    url: str = field(repr=False)
+    conninfo: str = field(repr=False)
     """What libpq is given: the URL without what is ours."""
     schema: str = SCHEMA
     shards: int | None = None
@@ -40,22 +46,35 @@ class PostgresURL:
     """Connections of this process at most."""
     pool_timeout: float = 30.0
     """Seconds to wait for one of them."""
+    answer_timeout: float = 60.0
+    """Seconds to wait for an answer; longer than a writer waits for its turn."""
 
     @property
     def shown(self) -> str:
-        """The URL for messages: without the password."""
-        parts = urlsplit(self.url)
-        if parts.password is None:
-            return self.url
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+        """The URL for messages: without a password."""
+        return shown(self.url)
+
+
+_PASSWORD: Final = re.compile(r"(//[^:/@?#]*):.*@", re.DOTALL)
+"""As far as the last @: a password that was not escaped may hold any character."""
+_SECRET: Final = re.compile(r"password|secret").search
+
+
+def shown(url: str) -> str:
+    """A URL for messages: whatever may be a password in it is not shown."""
+    place, mark, query = _PASSWORD.sub(r"\1:***@", url).partition("?")
+    options = []
+    for option in query.split("&"):
+        name, equals, _ = option.partition("=")
+        options.append(f"{name}{equals}***" if _SECRET(unquote_plus(name)) else option)
+    return place + mark + "&".join(options)
 
 
 def parse_url(url: str) -> PostgresURL:
-    """Take a URL apart. Raises UnreadableSource where what is ours in it makes no sense."""
-    parts = urlsplit(url)
+    """Take a URL apart. Raises UnreadableSource where it makes no sense."""
+    parts = _parts(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    theirs = {**_PATIENCE, **{k: v for k, v in options.items() if k not in _OURS}}
+    theirs = {**_PATIENCE, **{k: v for k, v in options.items() if k not in _OURS}, **_FIXED}
     theirs.setdefault("application_name", "prakerja-ledger")
     read = PostgresURL(
         url=url,
@@ -71,7 +90,30 @@ def parse_url(url: str) -> PostgresURL:
             source=read.shown,
             problem=f"schema={read.schema} is no plain name. Use lower case letters, digits and _.",
         )
+    try:
+        conninfo_to_dict(read.conninfo)
+    except psycopg.Error:  # its text may quote a part of the password
+        raise _no_url(url) from None
     return read
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may quote a part of the password
+        raise _no_url(url) from None
+    if parts.fragment or "@" in parts.path or "@" in parts.netloc.rpartition("@")[0]:
+        raise _no_url(url)
+    return parts
+
+
+def _no_url(url: str) -> UnreadableSource:
+    return UnreadableSource(
+        source=shown(url),
+        problem="it is no URL that libpq understands. Write postgresql://user:password@host/database"
+        "?option=value, and in a name or password @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 "
+        "and % as %25.",
+    )
 
 
 def _number(url: str, options: dict[str, str], name: str, most: int) -> int | None:
@@ -80,7 +122,7 @@ def _number(url: str, options: dict[str, str], name: str, most: int) -> int | No
         return None
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
         raise UnreadableSource(
-            source=url.partition("@")[2] or url,
+            source=shown(url),
             problem=f"{name}={text} is no number from 1 to {most}. Correct it.",
         )
     return int(text)

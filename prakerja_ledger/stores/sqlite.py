@@ -110,6 +110,21 @@ class SQLiteWriting(SQLiteReading):
     def fetch(self, intent: Intent) -> None:
         """Everything is at hand."""
 
+    def write_off(self) -> None:
+        """Write something: a commit whose sync failed leaves its frames behind the end of the log.
+
+        If the process died before the next write, SQLite would take them for recorded when it opens
+        the log. This turn's own frames go over them, and are synced.
+        """
+        (version,) = self._cursor.execute("PRAGMA user_version").fetchone()
+        self._cursor.execute(f"PRAGMA user_version = {version}")
+
+    def send(self) -> None:
+        """What was appended is there already."""
+
+    def pump(self) -> None:
+        """Nothing is on its way."""
+
     def place(self, shard: int, pending: int) -> int:
         """The position of the next event, after so many others of this turn."""
         assert shard == 0, "one file, one shard"
@@ -197,15 +212,22 @@ class WritersTurn:
         journal = self._journal
         journal.writers_lock.acquire()
         try:
-            cursor = journal.writer().cursor().sqlite_cursor
+            self._cursor = cursor = journal.writer().cursor().sqlite_cursor
             cursor.execute("BEGIN IMMEDIATE")
+            return SQLiteWriting(cursor, journal.recorder, journal.mapper)
         except BaseException as error:
-            journal.writers_lock.release()
+            self._let_go()
             if isinstance(error, (sqlite3.Error, PersistenceError)):
                 raise fault(journal.url, error) from error
             raise
-        self._cursor = cursor
-        return SQLiteWriting(cursor, journal.recorder, journal.mapper)
+
+    def _let_go(self) -> None:
+        """Undo what is open, and let the next one in."""
+        try:
+            if self._cursor is not None and self._cursor.connection.in_transaction:
+                self._cursor.connection.rollback()
+        finally:
+            self._journal.writers_lock.release()
 
     def __exit__(
         self,
@@ -220,9 +242,7 @@ class WritersTurn:
         except sqlite3.Error as failed:
             raise _failed_commit(self._journal.url, failed) from failed
         finally:
-            if self._cursor.connection.in_transaction:
-                self._cursor.connection.rollback()
-            self._journal.writers_lock.release()
+            self._let_go()
         if isinstance(error, (sqlite3.Error, PersistenceError)):
             raise fault(self._journal.url, error) from error
 

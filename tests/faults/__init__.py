@@ -1,0 +1,1 @@
+"""Runs under faults: a payment service, an instrument that breaks something, and a verdict."""
