@@ -82,6 +82,21 @@ def recorded_ledger(tmp_path):
         yield ledger
 
 
+def turn_lost(tmp_path):
+    """The caller's transaction has looked before another wrote."""
+    with recorded_ledger(tmp_path) as ledger:
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM stored_events").fetchall()
+            ledger.record(as_lines(linked())[0])
+            ledger.using(connection).record(as_lines(enrolled("P-2"))[0])
+
+
+def unusable_connection(tmp_path):
+    with recorded_ledger(tmp_path) as ledger:
+        ledger.using(None)
+
+
 class NoCommit:
     """A writer's turn whose commit meets a disk error."""
 
@@ -103,8 +118,8 @@ def outcome_unknown(tmp_path):
     with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
         stock = ledger.journal.writing
 
-        def writing():
-            turn = stock()
+        def writing(plan):
+            turn = stock(plan)
             enter = turn.__enter__()
             turn._cursor = NoCommit(turn._cursor)
             return Entered(turn, enter)
@@ -170,13 +185,20 @@ SCENARIOS = {
     ),
     e.Conflict: (
         conflict, "CONFLICTING_DUPLICATE",
-        "//test enrolled P-1 is already recorded at position 1 with other content. ",
+        "//test enrolled P-1 is already recorded at position 1 with other content (recorded 876f7acc, given ",
         "send the new fact under a new id, or correct the old one by an event-voided.",
     ),
     e.UnreadableSource: (unreadable, "UNREADABLE_SOURCE", "cannot read ", "."),
     e.LedgerFault: (ledger_fault, "LEDGER_FAULT", "sqlite:///", "."),
     e.NoSuchLine: (no_such_line, "NO_SUCH_LINE", "participant P-1 has no line survey/9. Lines: ", "survey/3."),
     e.CommitInDoubt: (commit_in_doubt, "COMMIT_IN_DOUBT", "sqlite:///", "disk I/O error."),
+    e.TurnLost: (
+        turn_lost, "TURN_LOST", "sqlite:///", "Roll back and run it again, best begun with BEGIN IMMEDIATE.",
+    ),
+    e.UnusableConnection: (
+        unusable_connection, "UNUSABLE_CONNECTION", "this connection cannot be used with sqlite:///",
+        "Give a sqlite3.Connection, or a SQLAlchemy Connection or Session on one.",
+    ),
     e.OutcomeUnknown: (
         outcome_unknown, "OUTCOME_UNKNOWN",
         "whether //test enrolled P-1 was recorded is not known: disk I/O error. ",

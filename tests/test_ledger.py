@@ -40,7 +40,8 @@ from prakerja_ledger.stores.sqlite_recorder import LedgerDatastore, LedgerFactor
 from tests.ledger_support import (
     JULY_2,
     Clock,
-    JournalContract,
+    OneLogContract,
+    SharedByProcesses,
     as_bytes,
     code_of,
     enrolment,
@@ -52,7 +53,7 @@ CLOSE_AFTER_SECONDS = 0.3
 """A shipped case leaves threads reading; closing their connections at once crashes the interpreter."""
 
 
-class TestSQLiteJournal(JournalContract):
+class TestSQLiteJournal(OneLogContract, SharedByProcesses):
     """SQLite keeps the contract of a journal."""
 
     @pytest.fixture
@@ -594,6 +595,18 @@ def test_a_lock_held_too_long_is_an_error_that_says_so(
             ledger.record(enrolment())
         holder.execute("COMMIT")
         holder.close()
+
+        assert ledger.record(enrolment()) == Receipt(1)
+
+
+def test_a_turn_that_fails_at_its_beginning_lets_the_next_one_in(url: str, tmp_path: Path):
+    with Ledger.open(url) as ledger, contextlib.closing(
+        sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    ) as other:
+        other.execute("ALTER TABLE stored_events RENAME TO elsewhere")
+        with pytest.raises(LedgerFault):
+            ledger.record(enrolment())
+        other.execute("ALTER TABLE elsewhere RENAME TO stored_events")
 
         assert ledger.record(enrolment()) == Receipt(1)
 

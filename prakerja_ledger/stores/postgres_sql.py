@@ -77,21 +77,22 @@ CREATE FUNCTION {s}.follow() RETURNS trigger
 DECLARE
     moved integer;
     written integer;
+    latest bigint;
 BEGIN
     WITH written AS (
         SELECT shard, min(number) AS first, max(number) AS last, count(DISTINCT number) AS numbers,
             count(*) AS events, min(notification_id / {shards}) AS earliest,
-            max(notification_id / {shards}) AS latest,
-            bool_and(notification_id % {shards} = shard) AS at_home
-        FROM recorded GROUP BY shard
+            max(notification_id / {shards}) AS latest, bool_and({placed}) AS placed
+        FROM {recorded} GROUP BY shard
     ), moved AS (
         UPDATE {s}.heads AS h SET number = w.last, clock = w.latest
         FROM written AS w
         WHERE h.shard = w.shard AND w.first = h.number + 1 AND w.last = h.number + w.events
-            AND w.numbers = w.events AND w.earliest > h.clock AND w.at_home
+            AND w.numbers = w.events AND w.earliest > h.clock AND w.placed
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written) INTO moved, written;
+    SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), max(clock)
+    INTO moved, written, latest FROM {s}.heads; -- as they were before
     IF moved <> written THEN
         RAISE EXCEPTION 'events do not follow the last one of their shard'
             USING ERRCODE = 'serialization_failure';
@@ -102,8 +103,26 @@ CREATE TRIGGER stored_events_follow AFTER INSERT ON {s}.stored_events
     REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT EXECUTE FUNCTION {s}.follow();
 """
 
+_PLACED: Final = "notification_id = number"
+"""One shard: its positions are its numbers."""
+_PLACED_AMONG_SHARDS: Final = (
+    "rising AND notification_id % {shards} = shard "
+    "AND (shard = 0 OR originator_id LIKE 'participant/%')"
+)
+_RISING: Final = """\
+(
+            SELECT *, notification_id > lag(notification_id, 1, -1::bigint)
+                OVER (PARTITION BY shard ORDER BY number) AS rising
+            FROM recorded
+        ) AS recorded"""
 _COMMON_CLOCK: Final = """
-    -- What decides across participants is earlier than all that comes after it, in every shard.
+    -- What decides across participants is later than all that came before it, and earlier than all
+    -- that comes after, in every shard.
+    IF EXISTS (SELECT FROM recorded
+        WHERE originator_id NOT LIKE 'participant/%' AND notification_id / {shards} <= latest) THEN
+        RAISE EXCEPTION 'events do not follow the last one of all shards'
+            USING ERRCODE = 'serialization_failure';
+    END IF;
     UPDATE {s}.heads AS h SET clock = c.latest
     FROM (SELECT max(notification_id / {shards}) AS latest FROM recorded
         WHERE originator_id NOT LIKE 'participant/%') AS c
@@ -262,10 +281,21 @@ def create_script(schema: str, shards: int, *, functions: bool = True) -> str:
         parts.append(_SHARD_INDEX.format(s=schema))
     parts.append(_ROWS.format(s=schema, version=SCHEMA_VERSION, shards=shards))
     if functions:
-        common = _COMMON_CLOCK.format(s=schema, shards=shards) if shards > 1 else ""
-        parts.append(_GUARDS.format(s=schema, shards=shards, common=common))
+        parts.append(_guards(schema, shards))
         parts.append(_functions(schema))
     return "\n".join(parts)
+
+
+def _guards(schema: str, shards: int) -> str:
+    if shards == 1:
+        return _GUARDS.format(s=schema, shards=1, recorded="recorded", placed=_PLACED, common="")
+    return _GUARDS.format(
+        s=schema,
+        shards=shards,
+        recorded=_RISING,
+        placed=_PLACED_AMONG_SHARDS.format(shards=shards),
+        common=_COMMON_CLOCK.format(s=schema, shards=shards),
+    )
 
 
 def _functions(schema: str) -> str:

@@ -84,6 +84,7 @@ def parse_url(url: str) -> PostgresURL:
         functions=options.get("functions", "yes") != "no",
         pool=_number(url, options, "pool", 1_000) or 10,
         pool_timeout=float(_number(url, options, "pool_timeout", 86_400) or 30),
+        answer_timeout=float(_number(url, options, "answer_timeout", 86_400) or 60),
     )
     if not _NAME(read.schema):
         raise UnreadableSource(
