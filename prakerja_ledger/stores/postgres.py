@@ -8,11 +8,12 @@ under way leaves it in doubt, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import count, groupby
 from types import TracebackType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import psycopg
 import psycopg_pool
@@ -45,6 +46,8 @@ from prakerja_ledger.stores.postgres_recorder import (
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
 from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
+
+B = TypeVar("B")
 
 _PAGE: Final = 2_000
 _names: Final = count()
@@ -272,11 +275,30 @@ def open_turn(
         parameters += find_parameters(intent.identities)
         parameters += stream_parameters(intent.streams)
     cursor = ClientCursor(connection, row_factory=tuple_row)
-    heads, *fetched = rows_in_turn(cursor.execute("; ".join(statements), parameters))
+    if writes.open is not None and intent is not None:
+        cursor.execute(begin + writes.open, parameters)
+        heads, *fetched = by_kind(next(rows_in_turn(cursor)))
+    else:
+        heads, *fetched = rows_in_turn(cursor.execute("; ".join(statements), parameters))
     writing = PostgresWriting(connection, rights, mapper, Heads(heads, rights.shards))
     if intent is not None:
         writing.take_fetched(intent, *fetched)
     return writing
+
+
+def by_kind(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
+    """Heads, identities and streams, from the one answer that holds them all."""
+    heads: list[Row] = []
+    found: list[Row] = []
+    streams: list[Row] = []
+    for kind, name, id, place, number, clock, topic, state in rows:
+        if kind == 0:
+            heads.append((place, number, clock))
+        elif kind == 1:
+            found.append((name, id, place))
+        else:
+            streams.append((name, place, topic, state))
+    return heads, found, streams
 
 
 def rows_in_turn(cursor: ClientCursor[Row]) -> Iterator[list[Row]]:
@@ -291,9 +313,9 @@ def rows_in_turn(cursor: ClientCursor[Row]) -> Iterator[list[Row]]:
 class PostgresJournal:
     """A journal in a PostgreSQL database."""
 
-    def __init__(self, url: PostgresURL, recorder: LedgerRecorder, rights: Rights) -> None:
+    def __init__(self, url: PostgresURL, datastore: LedgerDatastore, rights: Rights) -> None:
         self.url = url.shown
-        self.recorder = recorder
+        self.datastore = datastore
         self.rights = rights
         self.patience = url.answer_timeout
         self.mapper = LedgerMapper()
@@ -301,28 +323,52 @@ class PostgresJournal:
     @property
     def pool(self) -> psycopg_pool.ConnectionPool[Any]:
         """The connections of this process."""
-        return self.recorder.datastore.pool
+        return self.datastore.pool
+
+    @cached_property
+    def recorder(self) -> LedgerRecorder:
+        """The same tables for the library's own readers, such as projections; made when asked for."""
+        recorder = LedgerRecorder(self.datastore)
+        recorder.shards = self.rights.shards
+        if self.rights.writes is not None:
+            recorder.statements = self.rights.writes
+        return recorder
 
     @contextmanager
     def reading(self) -> Iterator[PostgresReading]:
         """A consistent look at the journal."""
-        with self._connection() as connection:
-            connection.patience = None  # a long answer is no fault
-            try:
-                connection.execute(BEGIN_READING)
-                yield PostgresReading(connection, self.rights)
-            except psycopg.Error as error:
-                raise fault(self.url, error) from error
-            finally:
-                end(connection)
-
-    @contextmanager
-    def _connection(self) -> Iterator[PatientConnection]:
-        connection = borrow(self.pool, self.url)
+        # a long answer is no fault
+        connection, _ = self.begun(lambda it: it.execute(BEGIN_READING), patience=None)
         try:
-            yield connection
+            yield PostgresReading(connection, self.rights)
+        except psycopg.Error as error:
+            raise fault(self.url, error) from error
         finally:
-            self.pool.putconn(connection)
+            self.let_go(connection)
+
+    def begun(
+        self, begin: Callable[[PatientConnection], B], patience: float | None
+    ) -> tuple[PatientConnection, B]:
+        """A connection of the pool and what began on it; on another, where an idle one had died."""
+        tries = self.pool.max_size + 1
+        while True:
+            connection = borrow(self.pool, self.url)
+            connection.patience = patience
+            try:
+                return connection, begin(connection)
+            except BaseException as error:  # raised again, or tried on another one
+                self.let_go(connection)
+                tries -= 1
+                if tries and lost(connection, error):
+                    continue  # nothing was asked of it yet
+                if isinstance(error, psycopg.Error):
+                    raise fault(self.url, error) from error
+                raise
+
+    def let_go(self, connection: Connection[Any]) -> None:
+        """Give a connection back to the pool, without a transaction."""
+        end(connection)
+        self.pool.putconn(connection)
 
     def writing(self, plan: Plan | None = None) -> WritersTurn:
         """The writer of the intent's shards; what it appended is durable when the context ends."""
@@ -346,7 +392,7 @@ class PostgresJournal:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self.recorder.datastore.close()
+        self.datastore.close()
 
 
 class WritersTurn:
@@ -361,24 +407,13 @@ class WritersTurn:
 
     def __enter__(self) -> PostgresWriting:
         journal = self._journal
-        tries = journal.pool.max_size + 1
-        while True:
-            connection = borrow(journal.pool, journal.url)
-            connection.patience = journal.patience
-            try:
-                writing = open_turn(
-                    connection, journal.rights, journal.mapper, self._intent, self._begin
-                )
-            except BaseException as error:  # raised again, or tried on another one
-                self._let_go(connection)
-                tries -= 1
-                if tries and lost(connection, error):
-                    continue  # an idle connection had died; nothing was asked of it yet
-                if isinstance(error, psycopg.Error):
-                    raise fault(journal.url, error) from error
-                raise
-            self._connection, self._writing = connection, writing
-            return writing
+        self._connection, writing = journal.begun(self._open, journal.patience)
+        self._writing = writing
+        return writing
+
+    def _open(self, connection: Connection[Any]) -> PostgresWriting:
+        journal = self._journal
+        return open_turn(connection, journal.rights, journal.mapper, self._intent, self._begin)
 
     def __exit__(
         self,
@@ -395,7 +430,7 @@ class WritersTurn:
             elif writing.appended:
                 self._commit(connection, writing)
         finally:
-            self._let_go(connection)
+            self._journal.let_go(connection)
         if isinstance(error, (psycopg.Error, PersistenceError)):
             raise fault(self._journal.url, error) from error
 
@@ -409,10 +444,6 @@ class WritersTurn:
             raise fault(self._journal.url, error) from error
         if tag != "COMMIT":
             raise fault(self._journal.url, psycopg.OperationalError(f"the commit ended as {tag}"))
-
-    def _let_go(self, connection: Connection[Any]) -> None:
-        end(connection)
-        self._journal.pool.putconn(connection)
 
 
 def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> PatientConnection:
@@ -482,7 +513,6 @@ def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001 
     this release can read.
     """
     parsed = parse_url(url)
-    datastore = LedgerDatastore(parsed)
     try:
         connection = psycopg.connect(parsed.conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
@@ -492,9 +522,7 @@ def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001 
             rights = rights_of(connection, parsed)
         except psycopg.Error as error:
             unreadable(parsed, f"{told(error)}.", error)
-    recorder = LedgerRecorder(datastore)
-    recorder.shards = rights.shards
-    return PostgresJournal(parsed, recorder, rights)
+    return PostgresJournal(parsed, LedgerDatastore(parsed), rights)
 
 
 def unreadable(url: PostgresURL, problem: str, error: BaseException) -> NoReturn:

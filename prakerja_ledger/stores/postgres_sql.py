@@ -77,26 +77,34 @@ CREATE FUNCTION {s}.follow() RETURNS trigger
 DECLARE
     moved integer;
     written integer;
-    latest bigint;
-BEGIN
-    WITH written AS (
-        SELECT shard, min(number) AS first, max(number) AS last, count(DISTINCT number) AS numbers,
-            count(*) AS events, min(notification_id / {shards}) AS earliest,
-            max(notification_id / {shards}) AS latest, bool_and({placed}) AS placed
-        FROM {recorded} GROUP BY shard
-    ), moved AS (
-        UPDATE {s}.heads AS h SET number = w.last, clock = w.latest
-        FROM written AS w
-        WHERE h.shard = w.shard AND w.first = h.number + 1 AND w.last = h.number + w.events
-            AND w.numbers = w.events AND w.earliest > h.clock AND w.placed
-        RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), max(clock)
-    INTO moved, written, latest FROM {s}.heads; -- as they were before
+BEGIN{before}
+    -- One event is the ordinary case, and needs no grouping.
+    IF (SELECT count(*) FROM recorded) = 1 THEN
+        UPDATE {s}.heads AS h SET number = r.number, clock = r.notification_id / {shards}
+        FROM recorded AS r
+        WHERE h.shard = r.shard AND r.number = h.number + 1
+            AND r.notification_id / {shards} > h.clock AND {one_placed};
+        GET DIAGNOSTICS moved = ROW_COUNT;
+        written = 1;
+    ELSE
+        WITH written AS (
+            SELECT shard, min(number) AS first, max(number) AS last, count(DISTINCT number) AS numbers,
+                count(*) AS events, min(notification_id / {shards}) AS earliest,
+                max(notification_id / {shards}) AS latest, bool_and({placed}) AS placed
+            FROM {recorded} GROUP BY shard
+        ), moved AS (
+            UPDATE {s}.heads AS h SET number = w.last, clock = w.latest
+            FROM written AS w
+            WHERE h.shard = w.shard AND w.first = h.number + 1 AND w.last = h.number + w.events
+                AND w.numbers = w.events AND w.earliest > h.clock AND w.placed
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written) INTO moved, written;
+    END IF;
     IF moved <> written THEN
         RAISE EXCEPTION 'events do not follow the last one of their shard'
             USING ERRCODE = 'serialization_failure';
-    END IF;{common}
+    END IF;{after}
     RETURN NULL;
 END $$;
 CREATE TRIGGER stored_events_follow AFTER INSERT ON {s}.stored_events
@@ -105,6 +113,11 @@ CREATE TRIGGER stored_events_follow AFTER INSERT ON {s}.stored_events
 
 _PLACED: Final = "notification_id = number"
 """One shard: its positions are its numbers."""
+_ONE_PLACED: Final = "r.notification_id = r.number"
+_ONE_PLACED_AMONG_SHARDS: Final = (
+    "r.notification_id % {shards} = r.shard "
+    "AND (r.shard = 0 OR r.originator_id LIKE 'participant/%')"
+)
 _PLACED_AMONG_SHARDS: Final = (
     "rising AND notification_id % {shards} = shard "
     "AND (shard = 0 OR originator_id LIKE 'participant/%')"
@@ -115,14 +128,15 @@ _RISING: Final = """\
                 OVER (PARTITION BY shard ORDER BY number) AS rising
             FROM recorded
         ) AS recorded"""
-_COMMON_CLOCK: Final = """
-    -- What decides across participants is later than all that came before it, and earlier than all
-    -- that comes after, in every shard.
-    IF EXISTS (SELECT FROM recorded
-        WHERE originator_id NOT LIKE 'participant/%' AND notification_id / {shards} <= latest) THEN
-        RAISE EXCEPTION 'events do not follow the last one of all shards'
+# What decides across participants is later than all that came before it, in every shard, and earlier
+# than all that comes after.
+_COMMON_BEFORE: Final = """
+    IF EXISTS (SELECT FROM recorded WHERE originator_id NOT LIKE 'participant/%'
+        AND notification_id / {shards} <= (SELECT max(clock) FROM {s}.heads)) THEN
+        RAISE EXCEPTION 'events do not follow the last one of every shard'
             USING ERRCODE = 'serialization_failure';
-    END IF;
+    END IF;"""
+_COMMON_AFTER: Final = """
     UPDATE {s}.heads AS h SET clock = c.latest
     FROM (SELECT max(notification_id / {shards}) AS latest FROM recorded
         WHERE originator_id NOT LIKE 'participant/%') AS c
@@ -150,6 +164,22 @@ CREATE FUNCTION {s}.streams(names text[], known bigint[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
     RETURN QUERY {stream_body};
+END $$;
+-- The first message of a turn, all in one: heads (kind 0), identities (1), streams (2).
+CREATE FUNCTION {s}.open_turn(taken integer[], sources text[], ids text[], names text[],
+    known bigint[]) RETURNS TABLE (kind integer, name text, id text, place bigint, number bigint,
+    clock bigint, topic text, state bytea)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        SET LOCAL synchronous_commit = 'on';
+    END IF;
+    RETURN QUERY SELECT 0, NULL::text, NULL::text, t.shard::bigint, t.number, t.clock, NULL::text,
+        NULL::bytea FROM ({take_body}) AS t;
+    RETURN QUERY SELECT 1, t.source, t.id, t.notification_id, NULL::bigint, NULL::bigint, NULL::text,
+        NULL::bytea FROM ({find_in_turn}) AS t;
+    RETURN QUERY SELECT 2, t.originator_id, NULL::text, t.notification_id, NULL::bigint,
+        NULL::bigint, t.topic, t.state FROM ({stream_in_turn}) AS t;
 END $$;
 CREATE FUNCTION {s}.append(names text[], versions bigint[], topics text[], states bytea[],
     positions bigint[], shards integer[], numbers bigint[], sources text[], ids text[])
@@ -185,6 +215,16 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {s} FROM PUBLIC;
 """
 
 _BODIES: Final = {
+    "find_in_turn": (
+        "SELECT e.source, e.id, e.notification_id FROM unnest({2}, {3}) AS i (source, id) "
+        "JOIN {s}.stored_events AS e ON e.source = i.source AND e.id = i.id"
+    ),
+    "stream_in_turn": (
+        "SELECT e.originator_id, e.notification_id, e.topic, e.state "
+        "FROM unnest({4}, {5}) AS n (name, known) JOIN {s}.stored_events AS e "
+        "ON e.originator_id = n.name AND e.originator_version > n.known "
+        "ORDER BY e.originator_id, e.originator_version"
+    ),
     "take_body": (
         "SELECT h.shard, h.number, h.clock FROM {s}.heads AS h WHERE h.shard = ANY({1}) "
         "ORDER BY h.shard FOR UPDATE"
@@ -255,6 +295,7 @@ GRANT USAGE ON SCHEMA {s} TO {s}_reader, {s}_writer, {s}_caller;
 GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writer;
 GRANT INSERT ON {s}.stored_events TO {s}_writer;
 GRANT EXECUTE ON FUNCTION {s}.take(integer[]), {s}.find(text[], text[]),
+    {s}.open_turn(integer[], text[], text[], text[], bigint[]),
     {s}.streams(text[], bigint[]),
     {s}.append(text[], bigint[], text[], bytea[], bigint[], integer[], bigint[], text[], text[])
     TO {s}_writer, {s}_caller;
@@ -288,19 +329,29 @@ def create_script(schema: str, shards: int, *, functions: bool = True) -> str:
 
 def _guards(schema: str, shards: int) -> str:
     if shards == 1:
-        return _GUARDS.format(s=schema, shards=1, recorded="recorded", placed=_PLACED, common="")
-    return _GUARDS.format(
-        s=schema,
-        shards=shards,
-        recorded=_RISING,
-        placed=_PLACED_AMONG_SHARDS.format(shards=shards),
-        common=_COMMON_CLOCK.format(s=schema, shards=shards),
-    )
+        among = {
+            "recorded": "recorded",
+            "placed": _PLACED,
+            "one_placed": _ONE_PLACED,
+            "before": "",
+            "after": "",
+        }
+    else:
+        parts = {
+            "recorded": _RISING,
+            "placed": _PLACED_AMONG_SHARDS,
+            "one_placed": _ONE_PLACED_AMONG_SHARDS,
+            "before": _COMMON_BEFORE,
+            "after": _COMMON_AFTER,
+        }
+        among = {name: part.format(s=schema, shards=shards) for name, part in parts.items()}
+    return _GUARDS.format(s=schema, shards=shards, **among)
 
 
 def _functions(schema: str) -> str:
     numbered = [f"${n}" for n in range(1, len(COLUMNS) + 1)]
-    return _FUNCTIONS.format(s=schema, **{name: _body(name, schema, *numbered) for name in _BODIES})
+    bodies = {name: _body(name, schema, *numbered) for name in _BODIES}
+    return _FUNCTIONS.format(s=schema, **bodies)
 
 
 def role_script(schema: str, *, functions: bool = True) -> str:
@@ -332,6 +383,8 @@ class WriteStatements:
     """How a role writes: texts of statements that are sent together, in one message."""
 
     begin: str
+    open: str | None
+    """Begins a turn with all that the writer said it would need, where the engine has functions."""
     take: str
     find: str
     stream: str
@@ -383,6 +436,10 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
     if guarded:
         return WriteStatements(
             begin=_BEGIN,
+            open=(
+                f"SELECT * FROM {schema}.open_turn("
+                "%s::integer[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
+            ),
             take=f"SELECT * FROM {schema}.take(%s::integer[])",
             find=f"SELECT * FROM {schema}.find(%s::text[], %s::text[])",
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
@@ -392,6 +449,7 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
         )
     return WriteStatements(
         begin=_BEGIN + "SET LOCAL synchronous_commit = 'on'; ",
+        open=None,
         take=_body("take_body", schema, "%s::integer[]"),
         find=_body("find_body", schema, "%s::text[]", "%s::text[]"),
         stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
