@@ -363,3 +363,57 @@ class _FailingCursor:
                 self._cursor.execute(statement)
             raise sqlite3.OperationalError("disk I/O error")
         return self._cursor.execute(statement, *parameters)
+
+
+# --- a clock that goes back -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def went_back(alive, clock):
+    """What was done on 20 May, asked about on the 19th: the clock of the machine was set back."""
+
+    def ask(*done: Command) -> Ledger:
+        for one in done:
+            alive.execute(one)
+        clock.now = "2020-05-19T09:00:00+07:00"
+        return alive
+
+    return ask
+
+
+def settle(id: str = "s") -> Command:
+    return command(c.Settle, id, disbursement="post-training/1/1", reference="R-1")
+
+
+def hold() -> Command:
+    return c.HoldPayments(source="//test", id="held", reason="evaluation")
+
+
+@pytest.mark.parametrize(
+    ("done", "answer", "code"),
+    [
+        ([instruct()], May.UNKNOWN, "LINE_IN_FLIGHT"),
+        ([instruct(), settle()], May.NO, "LINE_PAID"),
+        ([hold()], May.NO, "PAYMENTS_HELD"),
+        ([command(c.Revoke, "revoked", reason="fraud")], May.NO, "REVOKED"),
+    ],
+    ids=["in flight", "paid", "held", "revoked"],
+)
+def test_a_clock_that_went_back_hides_nothing_from_a_payment(went_back, done, answer, code):
+    ledger = went_back(*done)
+    permission = ledger.may_pay(WHO, "post-training/1")
+    assert permission.answer is answer
+    assert done[-1].id in [event.id for event in permission.evidence]
+    assert refusal_code(ledger, instruct("pay-2")) == code
+
+
+def test_what_a_day_allowed_is_still_answered_for_that_day(went_back):
+    ledger = went_back(instruct())
+    assert ledger.may_pay(WHO, "post-training/1", date(2020, 5, 19)).answer is May.YES
+
+
+def test_a_clock_that_went_back_does_not_give_the_balance_twice(went_back):
+    dear = {"platform": "sisnaker", "price": 600_000, "courses": OTHER_COURSES}
+    ledger = went_back(command(c.PurchaseTraining, "b2", purchase="B-2", **dear))
+    again = command(c.PurchaseTraining, "b3", purchase="B-3", **dear)
+    assert refusal_code(ledger, again) == "BALANCE_NOT_ENOUGH"

@@ -9,7 +9,8 @@ from typing import Final
 from attrs import frozen
 
 from prakerja_ledger.domain.events import Event
-from prakerja_ledger.reading.causes import Because, Cause
+from prakerja_ledger.reading.causes import BECAUSE, Because, Cause
+from prakerja_ledger.reading.dossier import Dossier
 from prakerja_ledger.reading.statement import StatementLine, Status
 
 
@@ -29,11 +30,13 @@ class Permission:
     line: StatementLine
     answer: May
     causes: Sequence[Because]
+    dated_later: Sequence[Event] = ()
+    """Events dated after the day of the answer that stand against it all the same."""
 
     @property
     def evidence(self) -> Sequence[Event]:
         """What a reader follows to check the answer."""
-        return self.line.evidence
+        return (*self.line.evidence, *self.dated_later)
 
 
 NO_OBSTACLE: Final = frozenset(
@@ -58,3 +61,34 @@ def may_pay(line: StatementLine) -> Permission:
     obstacles = [because for because in line.causes if because.cause not in NO_OBSTACLE]
     answer = May.NO if obstacles else May.YES
     return Permission(line=line, answer=answer, causes=obstacles or line.causes)
+
+
+def in_spite_of_the_clock(
+    permission: Permission, recorded: Dossier, hold: Event | None
+) -> Permission:
+    """The answer for now, once what is recorded and dated later is looked at too.
+
+    A clock that went back hides an instruction, a settlement or a hold from a statement of "today";
+    it must not have them paid again. `recorded` and `hold` are those of everything on record.
+    """
+    line = permission.line
+    if permission.answer is not May.YES:
+        return permission
+    transfers = recorded.lines.get(line.line)
+    if transfers is not None and transfers.in_flight:
+        return _against(line, May.UNKNOWN, [Cause.AWAITING_OUTCOME], transfers.events)
+    if transfers is not None and transfers.paid >= line.amount:
+        return _against(line, May.NO, [], transfers.events)
+    if recorded.revocation is not None:
+        return _against(line, May.NO, [Cause.REVOKED], [recorded.revocation])
+    if hold is not None:
+        return _against(line, May.NO, [Cause.PROGRAMME_HOLD], [hold])
+    return permission
+
+
+def _against(
+    line: StatementLine, answer: May, causes: Sequence[Cause], events: Sequence[Event]
+) -> Permission:
+    later = [event for event in events if event not in line.evidence]
+    because = [BECAUSE[cause] for cause in causes]
+    return Permission(line=line, answer=answer, causes=because, dated_later=later)

@@ -18,7 +18,7 @@ from prakerja_ledger.deciding.commands import (
     PurchaseTraining,
     asked_for,
 )
-from prakerja_ledger.deciding.payment import May, may_pay
+from prakerja_ledger.deciding.payment import May, Permission, in_spite_of_the_clock, may_pay
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import NotInView, Refusal
 from prakerja_ledger.domain.events import Event
@@ -47,8 +47,8 @@ class Situation:
     programme: Programme
     recorded: Dossier
     """The dossier of everything recorded. The same as `dossier`, unless something is dated later."""
-    held: bool
-    """Whether payments stand held by everything recorded, whatever its date."""
+    hold: Event | None
+    """The hold that stands by everything recorded, whatever its date."""
 
     def line(self, name: Line) -> StatementLine | None:
         """A cash line of the statement of today."""
@@ -120,9 +120,7 @@ def _instruct(command: Instruct, situation: Situation) -> Fact | Refusal:
     line = _line(command, situation)
     if isinstance(line, Refusal):
         return line
-    refusal = (
-        _not_payable(line) or _dated_later(line, situation) or _other_account(command, situation)
-    )
+    refusal = _not_payable(line, situation) or _other_account(command, situation)
     if refusal is not None:
         return refusal
     left = min(line.unpaid, line.amount - _paid_on_record(line, situation))
@@ -176,8 +174,13 @@ _OBSTACLES: Final = {
 }
 
 
-def _not_payable(line: StatementLine) -> Refusal | None:
-    permission = may_pay(line)
+def permission_now(line: StatementLine, situation: Situation) -> Permission:
+    """Whether a line may be paid now, with everything recorded in mind, whatever its date."""
+    return in_spite_of_the_clock(may_pay(line), situation.recorded, situation.hold)
+
+
+def _not_payable(line: StatementLine, situation: Situation) -> Refusal | None:
+    permission = permission_now(line, situation)
     if permission.answer is May.YES:
         return None
     if permission.answer is May.UNKNOWN:
@@ -185,7 +188,11 @@ def _not_payable(line: StatementLine) -> Refusal | None:
     status = line.status
     if status in _WHY_NOT:
         return refused(_STATUS_CODES[status], _WHY_NOT[status], line=line.line)
+    if not permission.causes:
+        return refused(_STATUS_CODES[Status.PAID], _WHY_NOT[Status.PAID], line=line.line)
     cause = permission.causes[0].cause
+    if cause is Cause.REVOKED:
+        return _revoked()
     return refused(_OBSTACLE_CODES[cause], _OBSTACLES[cause], line=line.line)
 
 
@@ -196,22 +203,6 @@ def _in_flight(line: StatementLine) -> Refusal:
         "then instruct what is left.",
         line=line.line,
     )
-
-
-def _dated_later(line: StatementLine, situation: Situation) -> Refusal | None:
-    """What is on record and dated after today: a clock that went back must not hide a payment."""
-    if situation.held:
-        return refused(_OBSTACLE_CODES[Cause.PROGRAMME_HOLD], _OBSTACLES[Cause.PROGRAMME_HOLD])
-    if situation.recorded is situation.dossier:
-        return None
-    if situation.recorded.revocation is not None:
-        return _revoked()
-    transfers = situation.recorded.lines.get(line.line)
-    if transfers is not None and transfers.in_flight:
-        return _in_flight(line)
-    if _paid_on_record(line, situation) >= line.amount:
-        return refused(_STATUS_CODES[Status.PAID], _WHY_NOT[Status.PAID], line=line.line)
-    return None
 
 
 def _paid_on_record(line: StatementLine, situation: Situation) -> int:
@@ -283,7 +274,7 @@ def situation(
         around=around,
         programme=programme,
         recorded=recorded,
-        held=look_at_programme(stream, _EVERYTHING).hold is not None,
+        hold=look_at_programme(stream, _EVERYTHING).hold,
     )
 
 

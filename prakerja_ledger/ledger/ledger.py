@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from prakerja_ledger.deciding.commands import Command
 from prakerja_ledger.deciding.payment import Permission, may_pay
+from prakerja_ledger.deciding.rules import permission_now, situation
 from prakerja_ledger.domain.errors import (
     CommitInDoubt,
     Conflict,
@@ -32,7 +33,7 @@ from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
 from prakerja_ledger.ledger.streams import JournalStreams
 from prakerja_ledger.reading.evaluation import Evaluation
-from prakerja_ledger.reading.statement import Statement
+from prakerja_ledger.reading.statement import Statement, StatementLine
 from prakerja_ledger.reading.view import View
 
 _MOST_STREAMS: Final = 1_000
@@ -255,17 +256,27 @@ class Ledger:
         return None if position is None else Receipt(position, duplicate=True)
 
     def may_pay(self, participant: str, line: Line, as_of: date | None = None) -> Permission:
-        """Whether a line may be paid on a day (default: today in WIB): yes, no or unknown, and why.
+        """Whether a line may be paid now, or could be on a day: yes, no or unknown, and why.
 
+        Now means today in WIB, by the ledger's clock, and no against what is recorded and dated
+        later: a clock may have gone back. With `as_of` only what is dated by that day is looked at.
         Raises NotInView, and NoSuchLine where the statement has no such line.
         """
         on = date_of(instant_of(self.clock())) if as_of is None else as_of
         made = self.statement(participant, as_of=on)
         for one in made.lines:
             if one.line == line:
-                return may_pay(one)
+                return may_pay(one) if as_of is not None else self._now(participant, one, on)
         known = ", ".join(one.line for one in made.lines)
         raise NoSuchLine(participant=participant, line=line, lines=known)
+
+    def _now(self, participant: str, line: StatementLine, today: date) -> Permission:
+        with self.journal.reading() as reading:
+            streams = self.streams(reading)
+            found = streams.participants.get(participant)
+            assert found is not None, "there is a statement, and nothing is ever removed"
+            standing = situation(found, streams.programme_stream(), self.programme, today)
+        return permission_now(line, standing)
 
     def statement(
         self, participant: str, *, as_of: date, known_at: Instant | None = None
