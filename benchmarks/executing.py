@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,17 @@ from benchmarks.commands import LIFE, in_turns, july_2, life
 from benchmarks.measure import Row, interleaved
 from benchmarks.peers import (
     PEERS,
+    Participant,
+    Participants,
     make_bare_postgres,
     make_bare_sqlite,
     make_stock,
+    stock_environment,
     umadb_server,
 )
 from prakerja_ledger import Ledger
+from prakerja_ledger.interfaces import source
+from prakerja_ledger.ledger.importing import Importer
 from prakerja_ledger.stores import postgres_schema
 from tests.servers import PostgresServer, free_port
 
@@ -130,3 +137,58 @@ def processor(lives: int, runs: int) -> list[tuple[str, list[float]]]:
         for kind, (total, count) in spent.items():
             kinds.setdefault(kind, []).append(total / count / 1000)
     return list(kinds.items())
+
+
+def bulk(server: PostgresServer, path: Path, runs: int) -> list[Row]:
+    """A history into an empty ledger, beside bare COPY and stock saves of a thousand aggregates."""
+    lines = path.read_bytes().splitlines()
+    return interleaved(
+        {
+            "bare COPY, one transaction": lambda: _bare_copy(server, lines),
+            "import": lambda: _our_import(server, path),
+            "stock eventsourcing, 1,000 aggregates a save": lambda: _stock_save(server, lines),
+        },
+        runs,
+    )
+
+
+def _bare_copy(server: PostgresServer, lines: list[bytes]) -> int:
+    import psycopg
+
+    url = server.url(server.new_database())
+    make_bare_postgres(url)
+    versions: dict[str, int] = {}
+    with psycopg.connect(url) as database, database.cursor() as cursor:
+        columns = "participant, seq, type, at, data"
+        with cursor.copy(f"COPY bare ({columns}) FROM STDIN") as copying:
+            for line in lines:
+                given = json.loads(line)
+                who = given["subject"]
+                versions[who] = seq = versions.get(who, 0) + 1
+                data = json.dumps(given["data"])
+                copying.write_row((who, seq, given["type"], given["time"], data))
+    return len(lines)
+
+
+def _our_import(server: PostgresServer, path: Path) -> int:
+    url = server.url(server.new_database())
+    postgres_schema.apply(url)
+    with Ledger.open(url) as ledger, source.without_collection():
+        return sum(1 for _ in Importer(ledger).outcomes(source.numbered(str(path))))
+
+
+def _stock_save(server: PostgresServer, lines: list[bytes]) -> int:
+    with ExitStack() as held:
+        app = Participants(env={**stock_environment(server.url(server.new_database()))})
+        held.callback(app.close)
+        people: dict[str, Participant] = {}
+        for line in lines:
+            given = json.loads(line)
+            person = people.get(given["subject"])
+            if person is None:
+                person = people[given["subject"]] = Participant()
+            person.record(given["type"], datetime.fromisoformat(given["time"]), given["data"])
+        everyone = list(people.values())
+        for start in range(0, len(everyone), 1000):
+            app.save(*everyone[start : start + 1000])
+    return len(lines)

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-from benchmarks import histories, reading, writing
+from benchmarks import executing, histories, reading, writing
 from benchmarks.measure import Row, peak_memory_mib
+from tests.servers import PostgresServer
 
 LEDGER = str(Path(sys.executable).parent / "prakerja-ledger")
 
@@ -72,6 +74,77 @@ def memory(folder: Path, participants: int) -> str:
     return "\n".join([*text, "", ""])
 
 
+ONE_CLIENT = (
+    "Fifteen commands of a life, three of them instructions to pay, from one client; twenty lives side by "
+    "side. Each reads what is recorded of the participant, adds one event, and has it on disk when it "
+    "returns. Ours also decides, and keeps identities unique; the others do neither."
+)
+
+
+def commands(lives: int, runs: int, path: Path) -> str:
+    """Executing commands: on SQLite and PostgreSQL, one client and eight, one event a call and fifteen."""
+    with ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+        on_sqlite = executing.sqlite_targets(folder, held)
+        page = table(
+            "Commands on SQLite, one client",
+            executing.one_client(on_sqlite, lives, runs),
+            "commands",
+            intro=ONE_CLIENT,
+        )
+        page += table(
+            "Fifteen commands a call on SQLite",
+            executing.one_client(on_sqlite, lives, runs, a_call=15),
+            "commands",
+        )
+        server = held.enter_context(PostgresServer())
+        version = server.psql("SHOW server_version")[0][0]
+        on_postgres = executing.postgres_targets(server, (1, 8))
+        page += table(
+            "Commands on PostgreSQL, one client",
+            executing.one_client(on_postgres, lives, runs),
+            "commands",
+            intro=f"PostgreSQL {version} on this machine's disk, its defaults (`fsync` and "
+            "`synchronous_commit` on), over TCP on loopback; psycopg as it comes for the bare SQL.",
+        )
+        page += table(
+            "Commands on PostgreSQL, eight clients",
+            executing.many_clients(on_postgres, max(1, lives // 2), runs),
+            "commands",
+            intro="Eight processes on two cores, with the server; participants of their own.",
+        )
+        page += table(
+            "Fifteen commands a call on PostgreSQL",
+            executing.one_client(on_postgres, lives, runs, a_call=15),
+            "commands",
+        )
+        page += table(
+            "Importing into PostgreSQL",
+            executing.bulk(server, path, runs),
+            "events",
+            intro="Ours judges every line and commits every 8,192; the bare loader parses and copies one "
+            "table in one transaction.",
+        )
+    return page + processor_time(runs)
+
+
+def processor_time(runs: int) -> str:
+    """What a command costs without any disk."""
+    text = [
+        "## Processor time of a command",
+        "",
+        "In memory, with nothing written anywhere: microseconds of this process.",
+        "",
+        "| command | µs: median (min–max) |",
+        "| --- | --- |",
+    ]
+    for kind, times in executing.processor(100, runs):
+        text.append(
+            f"| {kind} | {statistics.median(times):.0f} ({min(times):.0f}–{max(times):.0f}) |"
+        )
+    return "\n".join([*text, "", ""])
+
+
 def start_up(runs: int) -> str:
     """How long `--help` takes, beside bare Python."""
     subjects = {
@@ -120,7 +193,7 @@ def main() -> None:
     given = arguments.parse_args()
     packages = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
-        for name in ("eventsourcing", "attrs", "msgspec")
+        for name in ("eventsourcing", "attrs", "msgspec", "psycopg", "umadb")
     )
     page = HEAD.format(
         today=date.today().isoformat(),
@@ -157,6 +230,7 @@ def main() -> None:
             intro="WAL, `synchronous=FULL`. The participant's rows are read (or known to be "
             "unchanged), one event is inserted, and the commit has reached the disk.",
         )
+        page += commands(int(60 * given.scale), given.runs, path)
         page += memory(folder, int(68_000 * given.scale))
         page += start_up(15)
     if given.output:
