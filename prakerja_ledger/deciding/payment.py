@@ -11,6 +11,7 @@ from attrs import frozen
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.reading.causes import BECAUSE, Because, Cause
 from prakerja_ledger.reading.dossier import Dossier
+from prakerja_ledger.reading.obstacles import account_causes
 from prakerja_ledger.reading.statement import StatementLine, Status
 
 
@@ -76,19 +77,21 @@ def in_spite_of_the_clock(
         return permission
     transfers = recorded.lines.get(line.line)
     if transfers is not None and transfers.in_flight:
-        return _against(line, May.UNKNOWN, [Cause.AWAITING_OUTCOME], transfers.events)
+        return _against(line, May.UNKNOWN, [BECAUSE[Cause.AWAITING_OUTCOME]], transfers.events)
     if transfers is not None and transfers.paid >= line.amount:
         return _against(line, May.NO, [], transfers.events)
+    unpayable, events = account_causes(recorded)
+    if unpayable:
+        return _against(line, May.NO, unpayable, events)
     if recorded.revocation is not None:
-        return _against(line, May.NO, [Cause.REVOKED], [recorded.revocation])
+        return _against(line, May.NO, [BECAUSE[Cause.REVOKED]], [recorded.revocation])
     if hold is not None:
-        return _against(line, May.NO, [Cause.PROGRAMME_HOLD], [hold])
+        return _against(line, May.NO, [BECAUSE[Cause.PROGRAMME_HOLD]], [hold])
     return permission
 
 
 def _against(
-    line: StatementLine, answer: May, causes: Sequence[Cause], events: Sequence[Event]
+    line: StatementLine, answer: May, causes: Sequence[Because], events: Sequence[Event]
 ) -> Permission:
     later = [event for event in events if event not in line.evidence]
-    because = [BECAUSE[cause] for cause in causes]
-    return Permission(line=line, answer=answer, causes=because, dated_later=later)
+    return Permission(line=line, answer=answer, causes=causes, dated_later=later)

@@ -212,8 +212,11 @@ def _paid_on_record(line: StatementLine, situation: Situation) -> int:
 
 
 def _linked(situation: Situation) -> f.AccountLinked:
-    """The account to be paid to; asked for only once the line may be paid."""
-    link = situation.dossier.link
+    """The account to be paid to; asked for only once the line may be paid.
+
+    By everything recorded: one that was linked by a clock ahead of ours is linked all the same.
+    """
+    link = situation.recorded.link
     assert link is not None, "a line that may be paid has a verified account"
     assert isinstance(link.fact, f.AccountLinked), "only linkings are kept there"
     return link.fact

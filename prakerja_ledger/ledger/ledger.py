@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from types import TracebackType
@@ -32,8 +33,9 @@ from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
 from prakerja_ledger.ledger.streams import JournalStreams
+from prakerja_ledger.ledger.urls import without_password
 from prakerja_ledger.reading.evaluation import Evaluation
-from prakerja_ledger.reading.statement import Statement, StatementLine
+from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.view import View
 
 _MOST_STREAMS: Final = 1_000
@@ -116,7 +118,9 @@ class Ledger:
         scheme = url.partition(":")[0]
         if scheme not in STORES:
             known = "sqlite:///path.db, postgresql://host/database, memory://name"
-            raise UnreadableSource(source=url, problem=f"no store for this URL. Known: {known}")
+            raise UnreadableSource(
+                source=without_password(url), problem=f"no store for this URL. Known: {known}"
+            )
         try:
             store: Opener = importlib.import_module(STORES[scheme])
         except ModuleNotFoundError as error:
@@ -180,18 +184,21 @@ class Ledger:
         """
         if not steps:
             return []
-        registrar = self._registrars.pop() if self._registrars else self.registrar()
-        for attempt in range(1, self._attempts + 1):
-            try:
-                receipts = self._turn(registrar, steps)
-            except TurnLost:
-                if attempt == self._attempts:
-                    raise
-            else:
-                break
-        if self._keeps_folded:
-            self._registrars.append(registrar)
-        return receipts
+        registrar = self._idle_registrar()
+        try:
+            for _ in range(self._attempts - 1):
+                with suppress(TurnLost):
+                    return self._turn(registrar, steps)
+            return self._turn(registrar, steps)
+        finally:
+            if self._keeps_folded:
+                self._registrars.append(registrar)
+
+    def _idle_registrar(self) -> Registrar:
+        try:
+            return self._registrars.pop()
+        except IndexError:  # the first one, or all are with other threads
+            return self.registrar()
 
     def _turn(self, registrar: Registrar, steps: Sequence[Step]) -> list[Receipt]:
         places: list[int | None] = []
@@ -263,20 +270,19 @@ class Ledger:
         Raises NotInView, and NoSuchLine where the statement has no such line.
         """
         on = date_of(instant_of(self.clock())) if as_of is None else as_of
-        made = self.statement(participant, as_of=on)
-        for one in made.lines:
-            if one.line == line:
-                return may_pay(one) if as_of is not None else self._now(participant, one, on)
-        known = ", ".join(one.line for one in made.lines)
-        raise NoSuchLine(participant=participant, line=line, lines=known)
-
-    def _now(self, participant: str, line: StatementLine, today: date) -> Permission:
         with self.journal.reading() as reading:
             streams = self.streams(reading)
-            found = streams.participants.get(participant)
-            assert found is not None, "there is a statement, and nothing is ever removed"
-            standing = situation(found, streams.programme_stream(), self.programme, today)
-        return permission_now(line, standing)
+            made = self._statement(streams, participant, View(as_of=on))
+            found = next((one for one in made.lines if one.line == line), None)
+            if found is None:
+                known = ", ".join(one.line for one in made.lines)
+                raise NoSuchLine(participant=participant, line=line, lines=known)
+            if as_of is not None:
+                return may_pay(found)
+            who = streams.participants.get(participant)
+            assert who is not None, "there is a statement"
+            standing = situation(who, streams.programme_stream(), self.programme, on)
+        return permission_now(found, standing)
 
     def statement(
         self, participant: str, *, as_of: date, known_at: Instant | None = None
@@ -286,14 +292,17 @@ class Ledger:
         Raises NotInView, and CalendarTooShort where a due date lies beyond the list of holidays.
         """
         with self.journal.reading() as reading:
-            streams = self.streams(reading)
-            return Evaluation(
-                participants=streams.participants,
-                packages=streams.packages,
-                programme_stream=streams.programme_stream(),
-                view=View(as_of=as_of, known_at=known_at),
-                programme=self.programme,
-            ).statement(participant)
+            view = View(as_of=as_of, known_at=known_at)
+            return self._statement(self.streams(reading), participant, view)
+
+    def _statement(self, streams: JournalStreams, participant: str, view: View) -> Statement:
+        return Evaluation(
+            participants=streams.participants,
+            packages=streams.packages,
+            programme_stream=streams.programme_stream(),
+            view=view,
+            programme=self.programme,
+        ).statement(participant)
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the event of that identity; None where it was never recorded."""

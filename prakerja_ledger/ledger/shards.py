@@ -13,6 +13,7 @@ shard it is the numbers 1, 2, 3 themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -33,6 +34,14 @@ def shard_of(stream: str, shards: int) -> int:
     if shards == 1 or is_common(stream):
         return COMMON_SHARD
     return int.from_bytes(sha256(stream.encode()).digest()[:8]) % shards
+
+
+def shards_of(streams: Iterable[str], shards: int) -> list[int]:
+    """The shards to be held by who appends to these: all, where one decides across participants."""
+    names = list(streams)
+    if any(is_common(name) for name in names):
+        return list(range(shards))
+    return sorted({shard_of(name, shards) for name in names})
 
 
 def shard_at(position: int, shards: int) -> int:

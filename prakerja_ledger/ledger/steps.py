@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn, Protocol
 from attrs import define, field
 
 from prakerja_ledger.deciding.commands import FACT_OF, Command, asked_for
+from prakerja_ledger.deciding.dating import dated
 from prakerja_ledger.deciding.rules import NEEDS_A_SITUATION, decide, is_answer, situation
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import Conflict, InvalidField, Refusal, Refused
@@ -16,6 +17,7 @@ from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.facts import Fact, data_of, type_of
 from prakerja_ledger.domain.register import Duplicate, Register, conflicting, not_enrolled
 from prakerja_ledger.domain.schemes import Programme
+from prakerja_ledger.domain.streams import Stream
 from prakerja_ledger.domain.time import Instant, date_of, in_wib, instant_of
 from prakerja_ledger.evidence.fingerprint import fingerprint
 from prakerja_ledger.evidence.json_line import LONGEST_LINE
@@ -171,14 +173,26 @@ class Execution:
         fact = self._decided(turn.register, now)
         if isinstance(fact, Refusal):
             raise Refused(refusal=fact)
+        time, recorded = command.time, None
+        if time is None:
+            happened_at, recorded_at = dated(type(fact), self._moved(turn.register), now)
+            time, recorded = in_wib(happened_at), in_wib(recorded_at)
         event = CloudEvent(
             source=command.source,
             id=command.id,
             subject=command.subject,
-            time=command.time or in_wib(now),
+            time=time,
+            recordedtime=recorded,
             fact=fact,
         )
         return Recording(event, self._programme, self._clock).take(turn)
+
+    def _moved(self, register: Register) -> Stream | None:
+        """The stream that the command's fact will stand on, where there is one yet."""
+        subject = self._command.subject
+        if self._stream == f.PARTICIPANT:
+            return register.participants.get(subject)
+        return register.programme_stream if self._stream == f.PROGRAMME else None
 
     def _again(self, turn: Turn, taken: int) -> Duplicate:
         """The same command is a duplicate, whatever the ledger had added to it then."""
