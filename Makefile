@@ -44,9 +44,16 @@ docs: $(VENV)/.installed-test
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.run --output docs/performance.md
 
-## soak: random histories against the independent reading of the contract, for an hour
-soak: $(VENV)/.installed-test
+## soak: random histories against the independent reading of the contract, for an hour; then runs
+## under faults, which rewrite docs/faults.md (half an hour)
+soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.soak 20000
+	mkdir -p build
+	$(BIN)/python -m tests.faults --store sqlite --runs 1007 --output build/faults-sqlite.md
+	$(BIN)/python -m tests.faults --store postgresql --runs 320 --output build/faults-postgresql.md
+	$(BIN)/python -m tests.faults.stock --output build/faults-stock.md
+	$(BIN)/python -m tests.faults.page --sqlite build/faults-sqlite.md \
+		--postgresql build/faults-postgresql.md --stock build/faults-stock.md --output docs/faults.md
 
 ## mutation: change the statement rules one by one and see which tests notice (an hour)
 mutation: $(VENV)/.installed-mutation

@@ -20,7 +20,8 @@ from click.testing import CliRunner
 
 from prakerja_ledger.domain import errors, facts, vocabulary
 from prakerja_ledger.domain.errors import InvalidField, PrakerjaLedgerError, Refusal, Refused
-from prakerja_ledger.domain.facts import FACTS, LARGEST_INTEGER, Course
+from prakerja_ledger.domain.facts import FACTS, Course
+from prakerja_ledger.domain.fields import LARGEST_INTEGER
 from prakerja_ledger.domain.holidays import INDONESIA
 from prakerja_ledger.domain.register import Register
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Scheme
@@ -167,7 +168,7 @@ def expected(attribute: Any) -> str:
     wrong = object()
     try:
         if attribute.converter is not None:
-            attribute.converter.converter(wrong, attribute)
+            attribute.converter(wrong)
         else:
             attribute.validator(None, attribute, wrong)
     except InvalidField as error:

@@ -64,12 +64,14 @@ _MODULES = {"commands": "deciding.commands", "facts": "domain.facts"}
 __all__ = [*_MODULES, *_HOMES]  # noqa: PLE0604  # the names of a literal table
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"prakerja_ledger.{_MODULES[name]}")
-    if name in _HOMES:
-        return getattr(import_module(f"prakerja_ledger.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a type checker, this would be every name there is and is not
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f"prakerja_ledger.{_MODULES[name]}")
+        if name in _HOMES:
+            return getattr(import_module(f"prakerja_ledger.{_HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

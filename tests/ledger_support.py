@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from prakerja_ledger.deciding import commands as c
+from prakerja_ledger.deciding.commands import Command
+from prakerja_ledger.domain import facts
 from prakerja_ledger.domain.errors import Conflict, LedgerFault, Refusal, Refused
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Duplicate, Register
@@ -150,6 +153,42 @@ def together(work: Callable[[int], object], times: int) -> None:
 def subjects(lines: Iterable[bytes]) -> set[str]:
     """Whom lines are about."""
     return {json.loads(line)["subject"] for line in lines}
+
+
+def command(kind: type[Command], id: str, **fields: Any) -> Command:
+    """A command about P-1, unless the fields say otherwise."""
+    return kind(source="//test", id=id, **{"subject": "P-1", **fields})
+
+
+def ordinary_life(subject: str = "P-1") -> list[Command]:
+    """Enrolled, paid account, one course done: post-training/1 is earned on 4 May 2020."""
+    course = facts.Course(course="C-1", institution="LP-1")
+    at = {
+        "enrol": (c.Enrol, "2020-04-20", {"wave": 1, "scheme": "semi-bansos-2020"}),
+        "link": (c.LinkAccount, "2020-04-21", {"provider": "ovo", "account": "A-1"}),
+        "verify": (c.VerifyAccount, "2020-04-22", {"account": "A-1"}),
+        "buy": (
+            c.PurchaseTraining,
+            "2020-04-23",
+            {"purchase": "B-1", "platform": "sisnaker", "price": 400_000, "courses": [course]},
+        ),
+        "complete": (c.CompleteCourse, "2020-05-02", {"course": "C-1"}),
+        "certify": (c.IssueCertificate, "2020-05-03", {"course": "C-1", "certificate": "SA-1"}),
+        "rate": (c.RateCourse, "2020-05-04", {"course": "C-1", "programme": 5, "reviewed": True}),
+    }
+    return [
+        command(kind, id, time=f"{on}T12:00:00+07:00", subject=subject, **fields)
+        for id, (kind, on, fields) in at.items()
+    ]
+
+
+def instruct(id: str = "pay-1", line: str = "post-training/1", **fields: Any) -> Command:
+    """The instruction to pay a line."""
+    return command(c.Instruct, id, line=line, **fields)
+
+
+MAY_20 = datetime(2020, 5, 20, 2, 0, 0, tzinfo=UTC)
+"""When that life has gone so far: 09:00 in WIB."""
 
 
 class Boom(Exception):
@@ -330,11 +369,14 @@ class JournalContract:
 
         assert pairs == [("participant/P-1", True, 0), ("participant/P-2", True, 0)]
 
-    def test_lines_beyond_a_position_are_those_recorded_after_it(self, ledger: Ledger) -> None:
-        receipts = [ledger.record(enrolment(f"P-{n}")) for n in range(4)]
-
-        assert list(ledger.lines(receipts[1].position)) == list(ledger.lines())[2:]
-        assert list(ledger.lines(receipts[3].position)) == []
+    def test_lines_beyond_a_position_are_those_of_the_later_positions(self, ledger: Ledger) -> None:
+        for n in range(4):
+            ledger.record(enrolment(f"P-{n}"))
+        with ledger.journal.reading() as reading:
+            stored = list(reading.lines())
+            assert [one.position for one in stored] == sorted(one.position for one in stored)
+            assert list(reading.lines(stored[1].position)) == stored[2:]
+            assert list(reading.lines(reading.head())) == []
 
     # --- what comes back
 

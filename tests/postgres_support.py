@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
 from prakerja_ledger.stores import postgres_schema
+from tests.ledger_support import as_bytes, enrolment
 from tests.servers import PostgresServer, connect
 
 _numbers = count(1)
@@ -77,3 +80,49 @@ def through(url: str, port: int) -> str:
     parts = urlsplit(url)
     user = parts.netloc.rpartition("@")[0]
     return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}"))
+
+
+@contextmanager
+def default(url: str, name: str, value: str) -> Iterator[None]:
+    """A default of the whole database, for its time."""
+    database = without_options(url).rpartition("/")[2]
+    with connect(without_options(url)) as connection:
+        connection.execute(f"ALTER DATABASE {database} SET {name} = '{value}'")
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {database} RESET {name}")
+
+
+def waiting(url: str) -> int:
+    """How many wait for a lock in this database."""
+    with connect(without_options(url)) as connection:
+        return connection.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone()[0]
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    """A row as a writer of an own program might insert it, where there is one shard."""
+    return {
+        "originator_id": f"participant/X-{number}",
+        "originator_version": 1,
+        "topic": "prakerja.enrolled.v1",
+        "state": as_bytes(enrolment(f"X-{number}")),
+        "notification_id": number,
+        "shard": 0,
+        "number": number,
+        "source": "//pmo",
+        "id": f"enrolled X-{number}",
+        **changes,
+    }
+
+
+def insert(connection: psycopg.Connection[Any], *rows: dict[str, Any]) -> None:
+    names = list(rows[0])
+    places = "(" + ", ".join(["%s"] * len(names)) + ")"
+    connection.execute(
+        f"INSERT INTO stored_events ({', '.join(names)}) VALUES {', '.join([places] * len(rows))}",
+        [one[name] for one in rows for name in names],
+    )

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain import vocabulary
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
-from prakerja_ledger.domain.facts import FACTS, LARGEST_INTEGER, Course, Fact
+from prakerja_ledger.domain.facts import FACTS, Course, Fact
+from prakerja_ledger.domain.fields import LARGEST_INTEGER
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.domain.time import Instant, instant
 

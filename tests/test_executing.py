@@ -13,9 +13,10 @@ from prakerja_ledger.deciding import commands as c
 from prakerja_ledger.deciding.commands import FACT_OF, Command
 from prakerja_ledger.deciding.payment import May
 from prakerja_ledger.domain.errors import NoSuchLine, OutcomeUnknown
+from tests.ledger_support import command, instruct, ordinary_life
+from tests.postgres_support import made, shared_database  # noqa: F401  # a fixture
 
 WHO = "P-1"
-COURSE = facts.Course(course="C-1", institution="LP-1")
 OTHER_COURSES = [facts.Course(course=f"C-{n}", institution="LP-1") for n in (2, 3)]
 
 
@@ -34,45 +35,32 @@ def clock() -> Clock:
     return Clock("2020-05-20T09:00:00+07:00")
 
 
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def store(request) -> str:
+    return request.param
+
+
+on_sqlite = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
-def ledger(tmp_path, clock):
-    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", clock=clock) as opened:
+def url(store, tmp_path, request) -> str:
+    """A new ledger on each store."""
+    if store == "postgresql":
+        return made(request.getfixturevalue("shared_database"))
+    return "memory://" if store == "memory" else f"sqlite:///{tmp_path}/ledger.db"
+
+
+@pytest.fixture
+def ledger(url, clock):
+    with Ledger.open(url, clock=clock) as opened:
         yield opened
-
-
-def command(kind: type[Command], id: str, **fields: Any) -> Command:
-    return kind(source="//test", id=id, **{"subject": WHO, **fields})
-
-
-def ordinary_life() -> list[Command]:
-    """Enrolled, paid account, one course done: post-training/1 is earned on 4 May 2020."""
-    at = {
-        "enrol": (c.Enrol, "2020-04-20", {"wave": 1, "scheme": "semi-bansos-2020"}),
-        "link": (c.LinkAccount, "2020-04-21", {"provider": "ovo", "account": "A-1"}),
-        "verify": (c.VerifyAccount, "2020-04-22", {"account": "A-1"}),
-        "buy": (
-            c.PurchaseTraining,
-            "2020-04-23",
-            {"purchase": "B-1", "platform": "sisnaker", "price": 400_000, "courses": [COURSE]},
-        ),
-        "complete": (c.CompleteCourse, "2020-05-02", {"course": "C-1"}),
-        "certify": (c.IssueCertificate, "2020-05-03", {"course": "C-1", "certificate": "SA-1"}),
-        "rate": (c.RateCourse, "2020-05-04", {"course": "C-1", "programme": 5, "reviewed": True}),
-    }
-    return [
-        command(kind, id, time=f"{on}T12:00:00+07:00", **fields)
-        for id, (kind, on, fields) in at.items()
-    ]
 
 
 @pytest.fixture
 def alive(ledger):
     ledger.execute_all(ordinary_life())
     return ledger
-
-
-def instruct(id: str = "pay-1", line: str = "post-training/1", **fields: Any) -> Command:
-    return command(c.Instruct, id, line=line, **fields)
 
 
 def refusal_code(ledger: Ledger, asked: Command) -> str:
@@ -320,6 +308,7 @@ def test_several_events_are_recorded_all_or_none(ledger):
     assert ledger.observe(enrolled) == Receipt(1)
 
 
+@on_sqlite
 def test_a_commit_that_fails_leaves_the_outcome_unknown_and_resolve_tells_it(alive, monkeypatch):
     """Both forms of the fault: not stored, and stored although the commit said otherwise."""
     writer = alive.journal.writer()

@@ -12,32 +12,43 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prakerja_ledger.deciding import commands as c
 from prakerja_ledger.domain.errors import LedgerFault, Refused
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
+from prakerja_ledger.stores.postgres_schema import apply
 from prakerja_ledger.stores.sqlite import SQLiteReading
 from tests.faults.injection import injecting
 from tests.faults.instrument import ROOT
+from tests.faults.postgres import site
+from tests.faults.proxy import Plan, Proxy
 from tests.faults.runs import Fault, faults, run
 from tests.ledger_support import Clock, enrolment
 from tests.test_executing import command, instruct, ordinary_life
 
 SEED = int(os.environ.get("PRAKERJA_SEED", random.randrange(1_000_000)))
 
+CALLS = {"sqlite": 25, "postgresql": 10}
+"""By each client; on a server everything takes longer."""
+
 
 @pytest.mark.parametrize(
-    "fault", list(faults("sqlite")), ids=lambda fault: f"{fault.instrument}: {fault.form}"
+    "fault",
+    [*faults("sqlite"), *faults("postgresql")],
+    ids=lambda fault: f"{fault.store}: {fault.instrument}: {fault.form}",
 )
 def test_a_service_under_a_fault_keeps_its_promises(fault: Fault):
-    found = run(fault, SEED)
+    calls = CALLS[fault.store]
+    found = run(fault, SEED, calls)
     problems = "\n".join(f"{problem.kind}: {problem.what}" for problem in found.problems)
 
-    assert not found.problems, f"\n{problems}\nrepeat it with: {fault.command(SEED)}"
+    assert not found.problems, f"\n{problems}\nrepeat it with: {fault.command(SEED, calls)}"
 
 
 # --- what long runs found, each by itself ---------------------------------------------------------
@@ -120,3 +131,51 @@ def test_a_turn_that_cannot_look_at_the_journal_leaves_the_writers_lock(
 
     assert found == [Receipt(2)]
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("begins", "call"),
+    [
+        (b"BEGIN ISOLATION LEVEL READ COMMITTED", lambda ledger: ledger.record(enrolment("P-1"))),
+        (b"BEGIN ISOLATION LEVEL REPEATABLE READ", Ledger.head),
+    ],
+    ids=["writing", "reading"],
+)
+def test_a_server_that_says_nothing_is_waited_for_once(begins: bytes, call: Callable[[Ledger], Any]):
+    """`answer_timeout` bounds a call: a silent connection is not an idle one that had died."""
+    name = site().server.new_database()
+    apply(site().server.url(name))
+    silent = Plan(form="turn never answered", every=1, begins=begins)
+    ended: list[Exception] = []
+
+    def ask(url: str) -> None:
+        try:
+            with Ledger.open(url) as ledger:
+                call(ledger)
+        except Exception as error:
+            ended.append(error)
+
+    with Proxy(site().server.port, silent) as between:
+        url = f"{site().server.url(name, port=between.port)}?answer_timeout=1"
+        asking = threading.Thread(target=ask, args=(url,), daemon=True)
+        asking.start()
+        asking.join(timeout=3)
+
+    assert [type(error) for error in ended] == [LedgerFault]
+    assert silent.struck == 1
+
+
+def test_a_reader_that_reads_no_further_is_not_told_of_a_connection_that_died():
+    """Not even when its iterator is thrown away: what is raised there can be caught by nobody."""
+    server = site().server
+    name = server.new_database()
+    apply(server.url(name))
+    with Ledger.open(server.url(name)) as ledger:
+        ledger.record_all([enrolment(f"P-{n}") for n in range(3)])
+        with ledger.journal.reading() as reading:
+            lines = reading.lines()
+            next(lines)
+            server.psql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name
+            )
+            lines.close()

@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain import vocabulary
 from prakerja_ledger.domain.facts import Fact
+from prakerja_ledger.domain.fields import (
+    is_moment,
+    is_money,
+    is_name,
+    is_one_of,
+    is_text,
+    or_absent,
+)
 from prakerja_ledger.domain.schemes import Line
 
 
@@ -19,13 +28,23 @@ class Command:
 
     `source` and `id` are the identity of the event that it becomes, and so the idempotency key: the
     same command again is met as a duplicate. Without a `time` it happens now, by the ledger's clock.
+    Making one raises InvalidField, or InvalidTimestamp, where no fact could come of it.
     """
 
-    source: str
-    id: str
-    subject: str
+    source: str = field(validator=is_name)
+    id: str = field(validator=is_name)
+    subject: str = field(validator=is_name)
     """The participant; the package for package commands; `programme` for those of the programme."""
-    time: str | datetime | None = None
+    time: str | datetime | None = field(default=None, validator=or_absent(is_moment))
+
+    def __attrs_post_init__(self) -> None:
+        """The fields are judged by the fact that they would become: their rules stand there once.
+
+        Here and not only when it is executed: a repeat is compared with what is recorded, and to
+        Python `True` and `1.0` are 1.
+        """
+        if type(self) in FACT_OF:
+            self.fact()
 
     def fact(self) -> Fact:
         """The fact that is asked for, from the fields of the same names."""
@@ -143,11 +162,14 @@ class Instruct(Command):
     disbursement id: one made of the line and the attempt, so that two processes cannot invent two.
     """
 
-    line: Line
-    amount: int | None = None
-    provider: str | None = None
-    account: str | None = None
-    disbursement: str | None = None
+    line: Line = field(validator=is_text)
+    amount: int | None = field(default=None, validator=or_absent(is_money(at_least=1)))
+    provider: str | None = field(default=None, validator=or_absent(is_one_of(vocabulary.PROVIDERS)))
+    account: str | None = field(default=None, validator=or_absent(is_text))
+    disbursement: str | None = field(default=None, validator=or_absent(is_text))
+
+    def __attrs_post_init__(self) -> None:
+        """Its fact is made of more than its fields, so each of these is judged by itself."""
 
 
 @frozen(kw_only=True)
@@ -231,7 +253,7 @@ class StopPackageSales(Command):
     notice: str
     effective: date
     platforms: Sequence[str]
-    subject: str = "programme"
+    subject: str = field(default="programme", validator=is_name)
 
 
 @frozen(kw_only=True)
@@ -239,14 +261,14 @@ class HoldPayments(Command):
     """Stop all payments."""
 
     reason: str
-    subject: str = "programme"
+    subject: str = field(default="programme", validator=is_name)
 
 
 @frozen(kw_only=True)
 class ResumePayments(Command):
     """Let payments go on."""
 
-    subject: str = "programme"
+    subject: str = field(default="programme", validator=is_name)
 
 
 FACT_OF: dict[type[Command], type[Fact]] = {

@@ -7,160 +7,57 @@ field (contract, section 2): what is read is validated as what is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any, ClassVar, Final
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
-from prakerja_ledger.domain import vocabulary
-from prakerja_ledger.domain.errors import InvalidDate, InvalidField
-from prakerja_ledger.domain.time import LONGEST_TEXT, day
-
-LARGEST_INTEGER: Final = 2**53 - 1
-"""Beyond it a JSON number is not the same in every reader."""
-
-Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
-
-
-def _wrong(attribute: attrs.Attribute[Any], value: object, expected: str) -> InvalidField:
-    shown = repr(value)
-    return InvalidField(
-        field=attribute.name,
-        found=shown if len(shown) <= 60 else f"{shown[:57]}...",
-        expected=expected,
-    )
-
-
-def _is_text(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if type(value) is not str or not 0 < len(value) <= LONGEST_TEXT:
-        raise _wrong(attribute, value, f"a text of 1 to {LONGEST_TEXT} characters")
-
-
-def _is_flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not True and value is not False:
-        raise _wrong(attribute, value, "true or false")
-
-
-def _is_integer(low: int, high: int) -> Validator:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if type(value) is not int or not low <= value <= high:
-            raise _wrong(attribute, value, f"an integer from {low} to {high}")
-
-    return check
-
-
-def _to_one_of(
-    words: Collection[str], *, optional: bool
-) -> Callable[[Any, attrs.Attribute[Any]], str | None]:
-    """The word itself as this module holds it: a million events share a handful of strings."""
-    known: dict[Any, str | None] = {word: word for word in words}
-    if optional:
-        known[None] = None
-
-    def convert(value: Any, attribute: attrs.Attribute[Any]) -> str | None:
-        try:
-            return known[value]
-        except (KeyError, TypeError):
-            raise _wrong(attribute, value, "one of " + ", ".join(words)) from None
-
-    return convert
-
-
-def _or_absent(check: Validator) -> Validator:
-    def checked(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is not None:
-            check(instance, attribute, value)
-
-    return checked
-
-
-def _field(check: Validator, *, optional: bool) -> Any:
-    if optional:
-        return attrs.field(default=None, validator=_or_absent(check))
-    return attrs.field(validator=check)
-
-
-def text(*, optional: bool = False) -> Any:
-    """A field of 1 to 200 characters (code points)."""
-    return _field(_is_text, optional=optional)
-
-
-def number(low: int, high: int = LARGEST_INTEGER, *, optional: bool = False) -> Any:
-    """A field that holds an integer of a range; `True` and `1.0` are none."""
-    return _field(_is_integer(low, high), optional=optional)
-
-
-def money(*, at_least: int, optional: bool = False) -> Any:
-    """A field of whole rupiah."""
-    return number(at_least, optional=optional)
-
-
-def word(words: Collection[str], *, optional: bool = False) -> Any:
-    """A field that holds one of a closed list of words."""
-    converter = attrs.Converter(_to_one_of(words, optional=optional), takes_field=True)
-    if optional:
-        return attrs.field(default=None, converter=converter)
-    return attrs.field(converter=converter)
-
-
-def flag() -> Any:
-    """A field that is true or false."""
-    return attrs.field(validator=_is_flag)
-
-
-def _to_day(value: Any, attribute: attrs.Attribute[Any]) -> date:
-    if type(value) is date:
-        return value
-    if type(value) is str:
-        try:
-            return day(value)
-        except InvalidDate:
-            pass
-    raise _wrong(attribute, value, "a real day, YYYY-MM-DD")
-
-
-def _to_words(words: Collection[str]) -> Callable[[Any, attrs.Attribute[Any]], tuple[str, ...]]:
-    known = frozenset(words)
-
-    def convert(value: Any, attribute: attrs.Attribute[Any]) -> tuple[str, ...]:
-        given = value if isinstance(value, (list, tuple)) else ()
-        if (
-            not given
-            or any(type(one) is not str or one not in known for one in given)
-            or len(set(given)) != len(given)
-        ):
-            raise _wrong(attribute, value, "a list of distinct words of " + ", ".join(words))
-        return tuple(given)
-
-    return convert
-
-
-def _to_courses(value: Any, attribute: attrs.Attribute[Any]) -> tuple[Course, ...]:
-    expected = "a list of {course, institution} with distinct courses, at least one"
-    if not isinstance(value, (list, tuple)) or not value:
-        raise _wrong(attribute, value, expected)
-    try:
-        courses = tuple(one if type(one) is Course else Course(**one) for one in value)
-    except TypeError:
-        raise _wrong(attribute, value, expected) from None
-    if len(courses) > 1 and len({one.course for one in courses}) != len(courses):
-        raise _wrong(attribute, value, expected)
-    return courses
-
-
-def _converted(convert: Callable[[Any, attrs.Attribute[Any]], Any]) -> Any:
-    return attrs.field(converter=attrs.Converter(convert, takes_field=True))
+from prakerja_ledger.domain.errors import InvalidField
+from prakerja_ledger.domain.fields import (
+    is_flag,
+    is_integer,
+    is_money,
+    is_several,
+    is_text,
+    or_absent,
+    to_component,
+    to_component_or_absent,
+    to_effective,
+    to_method,
+    to_outcome,
+    to_platform,
+    to_platforms,
+    to_provider,
+    to_reason,
+    to_revocation_reason,
+    wrong,
+)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class Course:
     """A course as it is sold: its id, and the institution that teaches it."""
 
-    course: str = text()
-    institution: str = text()
+    course: str = field(validator=is_text)
+    institution: str = field(validator=is_text)
+
+
+def to_courses(value: Sequence[Course]) -> tuple[Course, ...]:
+    """Distinct courses, each as it is or as JSON has it."""
+    expected = "a list of {course, institution} with distinct courses, at least one"
+    given: Sequence[Any] = value if isinstance(value, (list, tuple)) or is_several(value) else ()
+    if not given:
+        raise wrong("courses", value, expected)
+    try:
+        courses = tuple(one if type(one) is Course else Course(**one) for one in given)
+    except TypeError:
+        raise wrong("courses", value, expected) from None
+    if len(courses) > 1 and len({one.course for one in courses}) != len(courses):
+        raise wrong("courses", value, expected)
+    return courses
 
 
 class Fact:
@@ -224,95 +121,95 @@ def _as_json(value: Any) -> Any:
 class Enrolled(Fact, kind="enrolled"):
     """A decision letter made the person a participant of a wave, under a scheme."""
 
-    wave: int = number(1)
-    scheme: str = text()
+    wave: int = field(validator=is_integer(1))
+    scheme: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class EnrolmentCorrected(Fact, kind="enrolment-corrected"):
     """The enrolment named the wrong wave or scheme; these hold instead, from the start."""
 
-    wave: int = number(1)
-    scheme: str = text()
-    reason: str = text()
-    authority: str = text()
+    wave: int = field(validator=is_integer(1))
+    scheme: str = field(validator=is_text)
+    reason: str = field(validator=is_text)
+    authority: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class AccountLinked(Fact, kind="account-linked"):
     """The participant named the account to be paid to. It replaces the one before, unverified."""
 
-    provider: str = word(vocabulary.PROVIDERS)
-    account: str = text()
+    provider: str = field(converter=to_provider)
+    account: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class AccountVerified(Fact, kind="account-verified"):
     """The payment partner confirmed that the account is the participant's and can be paid."""
 
-    account: str = text()
+    account: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class AccountRejected(Fact, kind="account-rejected"):
     """The payment partner will not pay to the account, for a reason. It stays linked."""
 
-    account: str = text()
-    reason: str = word(vocabulary.REASONS)
+    account: str = field(validator=is_text)
+    reason: str = field(converter=to_reason)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class AccountUnlinked(Fact, kind="account-unlinked"):
     """The participant disconnected the account."""
 
-    account: str = text()
+    account: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class TrainingPurchased(Fact, kind="training-purchased"):
     """One payment for one or more courses, sold singly or as a package."""
 
-    purchase: str = text()
-    platform: str = word(vocabulary.PLATFORMS)
-    price: int = money(at_least=0)
-    method: str = word(vocabulary.METHODS)
-    courses: tuple[Course, ...] = _converted(_to_courses)
-    package: str | None = text(optional=True)
+    purchase: str = field(validator=is_text)
+    platform: str = field(converter=to_platform)
+    price: int = field(validator=is_money(at_least=0))
+    method: str = field(converter=to_method)
+    courses: tuple[Course, ...] = field(converter=to_courses)
+    package: str | None = field(default=None, validator=or_absent(is_text))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class PurchaseRefunded(Fact, kind="purchase-refunded"):
     """Money of a purchase went back."""
 
-    purchase: str = text()
-    amount: int = money(at_least=1)
+    purchase: str = field(validator=is_text)
+    amount: int = field(validator=is_money(at_least=1))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class CourseCompleted(Fact, kind="course-completed"):
     """The participant finished the course."""
 
-    course: str = text()
-    score: int | None = number(0, 100, optional=True)
+    course: str = field(validator=is_text)
+    score: int | None = field(default=None, validator=or_absent(is_integer(0, 100)))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class CertificateIssued(Fact, kind="certificate-issued"):
     """The institution certified that the participant finished the course."""
 
-    course: str = text()
-    certificate: str = text()
+    course: str = field(validator=is_text)
+    certificate: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class CourseRated(Fact, kind="course-rated"):
     """The participant rated a course in one or more dimensions; `reviewed`: with a written review."""
 
-    course: str = text()
-    instructor: int | None = number(1, 5, optional=True)
-    facilities: int | None = number(1, 5, optional=True)
-    programme: int | None = number(1, 5, optional=True)
-    reviewed: bool = flag()
+    course: str = field(validator=is_text)
+    instructor: int | None = field(default=None, validator=or_absent(is_integer(1, 5)))
+    facilities: int | None = field(default=None, validator=or_absent(is_integer(1, 5)))
+    programme: int | None = field(default=None, validator=or_absent(is_integer(1, 5)))
+    reviewed: bool = field(validator=is_flag)
 
     def __attrs_post_init__(self) -> None:
         """At least one dimension is rated."""
@@ -328,119 +225,119 @@ class CourseRated(Fact, kind="course-rated"):
 class SurveySubmitted(Fact, kind="survey-submitted"):
     """The participant answered an evaluation survey."""
 
-    survey: int = number(1)
+    survey: int = field(validator=is_integer(1))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class DisbursementInstructed(Fact, kind="disbursement-instructed"):
     """The programme told a payment partner to pay an instalment."""
 
-    disbursement: str = text()
-    component: str = word(vocabulary.COMPONENTS)
-    instalment: int = number(1)
-    amount: int = money(at_least=1)
-    provider: str = word(vocabulary.PROVIDERS)
-    account: str | None = text(optional=True)
+    disbursement: str = field(validator=is_text)
+    component: str = field(converter=to_component)
+    instalment: int = field(validator=is_integer(1))
+    amount: int = field(validator=is_money(at_least=1))
+    provider: str = field(converter=to_provider)
+    account: str | None = field(default=None, validator=or_absent(is_text))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class DisbursementSettled(Fact, kind="disbursement-settled"):
     """The money reached the account. Without an amount: the instructed one."""
 
-    disbursement: str = text()
-    amount: int | None = money(at_least=1, optional=True)
-    reference: str = text()
+    disbursement: str = field(validator=is_text)
+    amount: int | None = field(default=None, validator=or_absent(is_money(at_least=1)))
+    reference: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class DisbursementFailed(Fact, kind="disbursement-failed"):
     """The transfer did not go through."""
 
-    disbursement: str = text()
-    reason: str = word(vocabulary.REASONS)
+    disbursement: str = field(validator=is_text)
+    reason: str = field(converter=to_reason)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class DisbursementReturned(Fact, kind="disbursement-returned"):
     """Settled money came back. Without an amount: all that was left of it."""
 
-    disbursement: str = text()
-    amount: int | None = money(at_least=1, optional=True)
-    reason: str = word(vocabulary.REASONS)
+    disbursement: str = field(validator=is_text)
+    amount: int | None = field(default=None, validator=or_absent(is_money(at_least=1)))
+    reason: str = field(converter=to_reason)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class ParticipationRevoked(Fact, kind="participation-revoked"):
     """The participant lost the programme."""
 
-    reason: str = word(vocabulary.REVOCATION_REASONS)
+    reason: str = field(converter=to_revocation_reason)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class ParticipationReinstated(Fact, kind="participation-reinstated"):
     """The participant got it back."""
 
-    reason: str = text()
+    reason: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class ComplaintFiled(Fact, kind="complaint-filed"):
     """The participant asked where the money is."""
 
-    complaint: str = text()
-    component: str | None = word(vocabulary.COMPONENTS, optional=True)
-    instalment: int | None = number(1, optional=True)
-    channel: str | None = text(optional=True)
+    complaint: str = field(validator=is_text)
+    component: str | None = field(default=None, converter=to_component_or_absent)
+    instalment: int | None = field(default=None, validator=or_absent(is_integer(1)))
+    channel: str | None = field(default=None, validator=or_absent(is_text))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class ComplaintResolved(Fact, kind="complaint-resolved"):
     """The complaint was answered."""
 
-    complaint: str = text()
-    outcome: str = word(vocabulary.COMPLAINT_OUTCOMES)
+    complaint: str = field(validator=is_text)
+    outcome: str = field(converter=to_outcome)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class EventVoided(Fact, kind="event-voided", stream=ANY_STREAM):
     """A recorded event never was true. Names it, and who says so."""
 
-    source: str = text()
-    id: str = text()
-    reason: str = text()
-    authority: str = text()
+    source: str = field(validator=is_text)
+    id: str = field(validator=is_text)
+    reason: str = field(validator=is_text)
+    authority: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class PackageOffered(Fact, kind="package-offered", stream=PACKAGE):
     """A platform put a package of courses on sale."""
 
-    platform: str = word(vocabulary.PLATFORMS)
-    price: int = money(at_least=0)
-    courses: tuple[Course, ...] = _converted(_to_courses)
+    platform: str = field(converter=to_platform)
+    price: int = field(validator=is_money(at_least=0))
+    courses: tuple[Course, ...] = field(converter=to_courses)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class PackageWithdrawn(Fact, kind="package-withdrawn", stream=PACKAGE):
     """The platform took the package off sale."""
 
-    reason: str | None = text(optional=True)
+    reason: str | None = field(default=None, validator=or_absent(is_text))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class PackageSalesStopped(Fact, kind="package-sales-stopped", stream=PROGRAMME):
     """The programme office stopped the sale of packages on platforms, from a day on."""
 
-    notice: str = text()
-    effective: date = _converted(_to_day)
-    platforms: tuple[str, ...] = _converted(_to_words(vocabulary.PLATFORMS))
+    notice: str = field(validator=is_text)
+    effective: date = field(converter=to_effective)
+    platforms: tuple[str, ...] = field(converter=to_platforms)
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class PaymentsHeld(Fact, kind="payments-held", stream=PROGRAMME):
     """The programme stopped all payments."""
 
-    reason: str = text()
+    reason: str = field(validator=is_text)
 
 
 @frozen(kw_only=True, weakref_slot=False)

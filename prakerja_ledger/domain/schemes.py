@@ -7,15 +7,25 @@ read these fields and know no scheme by name. An embedding programme adds its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from prakerja_ledger.domain.calendar import WorkingCalendar
 from prakerja_ledger.domain.errors import UnknownScheme
+from prakerja_ledger.domain.fields import (
+    Validator,
+    is_day,
+    is_integer,
+    is_made_of,
+    is_money,
+    is_name,
+    or_absent,
+    wrong,
+)
 from prakerja_ledger.domain.holidays import INDONESIA
 
 Line = str
@@ -36,30 +46,42 @@ def line_of(component: str, instalment: int) -> Line:
 class Instalments:
     """So many payments of one amount (whole rupiah)."""
 
-    count: int
-    each: int = field(kw_only=True)
+    count: int = field(validator=is_integer(0))
+    each: int = field(kw_only=True, validator=is_money(at_least=0))
+
+
+_are_instalments: Final[Validator] = is_made_of(Instalments, "Instalments(count, each=rupiah)")
+_may_be_a_day: Final[Validator] = or_absent(is_day)
+
+
+def _are_texts(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+        raise wrong(attribute.name, value, "a tuple of texts")
 
 
 @frozen(kw_only=True, slots=False)
 class Scheme:
-    """One scheme. Amounts are whole rupiah; a None cut-off means that the scheme has none."""
+    """One scheme. Amounts are whole rupiah; a None cut-off means that the scheme has none.
 
-    id: str
-    waves: range
+    Raises InvalidField.
+    """
+
+    id: str = field(validator=is_name)
+    waves: range = field(validator=is_made_of(range, "a range of waves, such as range(72, 80)"))
     """The intake waves it was made for; an open end is a very long range."""
-    training_balance: int
-    post_training: Instalments
-    survey: Instalments
-    payment_window_working_days: int
+    training_balance: int = field(validator=is_money(at_least=0))
+    post_training: Instalments = field(validator=_are_instalments)
+    survey: Instalments = field(validator=_are_instalments)
+    payment_window_working_days: int = field(validator=is_integer(0))
     """From the day a post-training line is earned until it is due."""
-    survey_payment_days: int
+    survey_payment_days: int = field(validator=is_integer(0))
     """Calendar days from the day a survey line is earned until it is due."""
-    first_purchase_days: int
-    first_course_by: date | None = None
-    surveys_by: date | None = None
-    account_linked_by: date | None = None
-    training_used_by: date | None = None
-    sources: tuple[str, ...] = ()
+    first_purchase_days: int = field(validator=is_integer(0))
+    first_course_by: date | None = field(default=None, validator=_may_be_a_day)
+    surveys_by: date | None = field(default=None, validator=_may_be_a_day)
+    account_linked_by: date | None = field(default=None, validator=_may_be_a_day)
+    training_used_by: date | None = field(default=None, validator=_may_be_a_day)
+    sources: tuple[str, ...] = field(default=(), validator=_are_texts)
 
     @property
     def total(self) -> int:
@@ -147,24 +169,49 @@ for _scheme in (NORMAL_2023, NORMAL_2024):
     assert _scheme.total == 4_200_000, "the parts no longer add up to the whole"
 
 
+def _check_schemes(schemes: Iterable[object]) -> None:
+    """Raise InvalidField unless each is one."""
+    for one in schemes:
+        if not isinstance(one, Scheme):
+            raise wrong("schemes", one, "a Scheme")
+
+
+def _are_schemes(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise wrong(attribute.name, value, "a mapping of each scheme's id to the Scheme")
+    _check_schemes(value.values())
+
+
 @frozen(kw_only=True)
 class Programme:
-    """The data that the rules are run with: schemes by id, and the working calendar."""
+    """The data that the rules are run with: schemes by id, and the working calendar.
 
-    schemes: Mapping[str, Scheme]
-    calendar: WorkingCalendar = INDONESIA
+    Raises InvalidField.
+    """
+
+    schemes: Mapping[str, Scheme] = field(validator=_are_schemes)
+    calendar: WorkingCalendar = field(
+        default=INDONESIA, validator=is_made_of(WorkingCalendar, "a WorkingCalendar")
+    )
 
     def scheme(self, scheme_id: str) -> Scheme:
         """The scheme of that id. Raises UnknownScheme."""
         try:
             return self.schemes[scheme_id]
-        except KeyError:
+        except (KeyError, TypeError):  # what has no hash is no id either
             known = ", ".join(self.schemes)
             raise UnknownScheme(scheme=scheme_id, known=known) from None
 
     def registering(self, *schemes: Scheme) -> Programme:
         """The same programme with further schemes; one of a known id replaces it."""
+        _check_schemes(schemes)
         return evolve(self, schemes={**self.schemes, **{scheme.id: scheme for scheme in schemes}})
+
+
+def check_programme(value: object) -> None:
+    """Raise InvalidField unless a value is a programme."""
+    if not isinstance(value, Programme):
+        raise wrong("programme", value, "a Programme, such as KARTU_PRAKERJA")
 
 
 KARTU_PRAKERJA: Final = Programme(

@@ -27,6 +27,9 @@ _RFC3339 = re.compile(
     re.ASCII,
 ).fullmatch
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d*[1-9])?", re.ASCII
+).fullmatch
 
 
 @lru_cache(maxsize=1 << 16)
@@ -120,6 +123,18 @@ def known_at(text: str) -> Instant:
     return end_of(day(text)) if _DATE(text) else instant(text)
 
 
+def is_instant(value: object) -> bool:
+    """Whether a value is an instant as this module makes it."""
+    match = _INSTANT(value) if isinstance(value, str) else None
+    if match is None:
+        return False
+    try:
+        day(match[1])
+    except InvalidDate:
+        return False
+    return True
+
+
 def in_utc(at: Instant) -> str:
     """An instant as RFC 3339 in UTC, exact fraction, `Z`.
 
@@ -142,7 +157,7 @@ def in_wib(at: Instant) -> str:
 
 def instant_of(moment: datetime) -> Instant:
     """The instant of an aware datetime. Raises InvalidTimestamp for a naive one."""
-    if moment.tzinfo is None:
+    if moment.utcoffset() is None:
         raise InvalidTimestamp(found=repr(moment.isoformat()))
     try:
         clock = moment.astimezone(_WIB_ZONE).isoformat()[: -len("+07:00")]

@@ -21,11 +21,12 @@ from prakerja_ledger.domain.register import (
     Recorded,
     Register,
 )
-from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme, check_programme
 from prakerja_ledger.domain.streams import ProgrammeStream
 from prakerja_ledger.evidence.wire import is_blank, read_event
 from prakerja_ledger.interfaces.history_file import STANDARD_INPUT, Line, OverlongLine, lines_of
 from prakerja_ledger.interfaces.spool import SpooledIdentities, SpooledParticipants
+from prakerja_ledger.ledger.urls import check_source
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.view import View
 
@@ -189,6 +190,8 @@ def open_history(
     source: str, programme: Programme = KARTU_PRAKERJA, tick: Tick = no_tick
 ) -> Iterator[History]:
     """A source, read. Raises UnreadableSource."""
+    check_source(source)
+    check_programme(programme)
     if is_ledger(source):
         with _ledger_history(source, programme) as history:
             yield history
@@ -225,7 +228,7 @@ def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
     ):
         streams = ledger.streams(reading)
         yield History(
-            url,
+            ledger.journal.url,
             streams.participants,
             streams.packages,
             streams.programme_stream(),

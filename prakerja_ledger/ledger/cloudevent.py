@@ -9,11 +9,20 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from prakerja_ledger.domain.errors import InvalidField
-from prakerja_ledger.domain.facts import Fact, data_of, type_of
+from prakerja_ledger.domain.facts import FIELD_NAMES, Fact, data_of, type_of
+from prakerja_ledger.domain.fields import Validator, is_made_of, is_name, or_absent, wrong
 from prakerja_ledger.domain.time import in_wib, instant_of
+
+_is_said: Validator = is_made_of((str, datetime), "RFC 3339 with offset, or an aware datetime")
+"""Whether the text names an instant is judged by who reads the line, wherever it came from."""
+
+
+def _is_fact(_: object, attribute: Attribute[Any], value: object) -> None:
+    if type(value) not in FIELD_NAMES:
+        raise wrong(attribute.name, value, "a fact, such as facts.SurveySubmitted(survey=1)")
 
 
 @frozen(kw_only=True)
@@ -22,16 +31,18 @@ class CloudEvent:
 
     `source` and `id` are the idempotency key: choose them so that a retry uses the same ones.
     `time` is RFC 3339 with offset, or an aware datetime. Without a `recordedtime` the ledger stamps
-    its own clock. `attributes` are kept as they are (traceparent and the like).
+    its own clock. `attributes` are kept as they are (traceparent and the like). Raises InvalidField.
     """
 
-    source: str
-    id: str
-    subject: str
-    time: str | datetime
-    fact: Fact
-    recordedtime: str | datetime | None = None
-    attributes: Mapping[str, Any] = field(factory=dict)
+    source: str = field(validator=is_name)
+    id: str = field(validator=is_name)
+    subject: str = field(validator=is_name)
+    time: str | datetime = field(validator=_is_said)
+    fact: Fact = field(validator=_is_fact)
+    recordedtime: str | datetime | None = field(default=None, validator=or_absent(_is_said))
+    attributes: Mapping[str, Any] = field(
+        factory=dict, validator=is_made_of(Mapping, "a mapping, such as {'traceparent': '00-…'}")
+    )
 
     def as_mapping(self) -> dict[str, Any]:
         """The JSON object that history format 1 holds."""
@@ -77,9 +88,16 @@ def as_line(event: Recordable) -> bytes:
         with suppress(UnicodeEncodeError, TypeError):
             return _encode(given)  # the same text, quicker; what it cannot say is told below
     try:
-        text = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(given, ensure_ascii=False, separators=(",", ":"), default=_as_json)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidField(
             field="event", found=f"not JSON ({error})", expected="JSON values only"
         ) from None
     return text.encode("utf-8", "surrogatepass")
+
+
+def _as_json(value: object) -> dict[str, Any]:
+    """A mapping of any kind as the one kind that `json` knows."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

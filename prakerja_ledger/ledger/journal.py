@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from attrs import field, frozen
 
 from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.errors import LedgerFault
 from prakerja_ledger.ledger.mapper import RecordedEvent
 
 PROGRAMME_STREAM: Final = "programme"
@@ -52,6 +53,11 @@ class Intent:
     def streams(self) -> Mapping[str, int]:
         """Every stream that is appended to or looked at."""
         return {**self.looks, **self.appends} if self.looks else self.appends
+
+
+def closed(url: str) -> LedgerFault:
+    """What every use of a journal raises once it is closed."""
+    return LedgerFault(source=url, problem="the ledger is closed. Open it again with Ledger.open.")
 
 
 Plan = Callable[[], Intent | None]
@@ -110,7 +116,10 @@ class Writing(Reading, Protocol):
 
 
 class Journal(Protocol):
-    """A store of recorded lines. It offers no way to change or remove one."""
+    """A store of recorded lines. It offers no way to change or remove one.
+
+    Once closed, reading, writing and using raise the LedgerFault that `closed` makes.
+    """
 
     url: str
 
@@ -131,4 +140,4 @@ class Journal(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Let go of files and connections; again, and nothing happens."""

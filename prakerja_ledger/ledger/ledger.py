@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import partial
@@ -24,16 +24,17 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
+from prakerja_ledger.domain.fields import check_position, check_text, wrong
 from prakerja_ledger.domain.register import Duplicate
-from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
-from prakerja_ledger.domain.time import Instant, date_of, instant_of
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme, check_programme
+from prakerja_ledger.domain.time import Instant, date_of
 from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
-from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
+from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of, now_by
 from prakerja_ledger.ledger.streams import JournalStreams
-from prakerja_ledger.ledger.urls import without_password
+from prakerja_ledger.ledger.urls import check_url, without_password
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.view import View
@@ -64,6 +65,20 @@ class Receipt:
     duplicate: bool = False
 
 
+def _check_parts(programme: object, clock: object) -> None:
+    """Raise InvalidField for what no ledger can be made of."""
+    check_programme(programme)
+    if not callable(clock):
+        raise wrong("clock", clock, "a function that takes nothing and gives an aware datetime")
+
+
+def _several(field: str, given: object, one: str) -> Iterable[Any]:
+    """What was given, unless it is one thing: so is a text or a mapping, whatever it iterates over."""
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, bytearray, Mapping)):
+        return given
+    raise wrong(field, given, f"several, in a list or the like; one alone goes to {one}")
+
+
 class Opener(Protocol):
     """What a store module offers."""
 
@@ -73,7 +88,7 @@ class Opener(Protocol):
 
 @define(eq=False)
 class Ledger:
-    """A journal with the law in front of it."""
+    """A journal with the law in front of it. Once closed, its methods raise LedgerFault."""
 
     journal: Journal
     programme: Programme = KARTU_PRAKERJA
@@ -86,6 +101,7 @@ class Ledger:
 
     def __attrs_post_init__(self) -> None:
         """Stored lines are read under this ledger's programme."""
+        _check_parts(self.programme, self.clock)
         self._mapper.programme = self.programme
 
     def registrar(
@@ -113,8 +129,11 @@ class Ledger:
     ) -> Self:
         """Open the ledger behind a URL, such as `sqlite:///path.db`.
 
-        `create=False` refuses a ledger that does not exist yet. Raises UnreadableSource.
+        `create=False` refuses a ledger that does not exist yet. Raises UnreadableSource, and
+        InvalidField for another programme or clock than these can be; then nothing was created.
         """
+        check_url(url)
+        _check_parts(programme, clock)
         scheme = url.partition(":")[0]
         if scheme not in STORES:
             known = "sqlite:///path.db, postgresql://host/database, memory://name"
@@ -131,7 +150,10 @@ class Ledger:
         return cls(store.open_journal(url, create=create), programme, clock)
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Let go of files and connections; again, and nothing happens.
+
+        What `using` returned works on: it ends with the transaction that it is in.
+        """
         self.journal.close()
 
     def __enter__(self) -> Self:
@@ -159,7 +181,8 @@ class Ledger:
 
         Raises as `record` does, at the first that cannot be recorded; then nothing was written.
         """
-        return self._write([Recording(event, self.programme, self.clock) for event in events])
+        given = _several("events", events, "record")
+        return self._write([Recording(event, self.programme, self.clock) for event in given])
 
     observe = record
     """What happened elsewhere is recorded whatever rule it breaks: a rule broken is a finding."""
@@ -174,7 +197,8 @@ class Ledger:
 
     def execute_all(self, commands: Iterable[Command]) -> list[Receipt]:
         """Do what several commands ask, all or none, each after the ones before it."""
-        return self._write([Execution(command, self.programme, self.clock) for command in commands])
+        given = _several("commands", commands, "execute")
+        return self._write([Execution(command, self.programme, self.clock) for command in given])
 
     def _write(self, steps: Sequence[Step]) -> list[Receipt]:
         """One transaction of the one writer: judged, appended and durable together.
@@ -253,6 +277,8 @@ class Ledger:
         answer of None stays true until somebody records it. Raises OutcomeUnknown where the store
         cannot make sure of that: ask again.
         """
+        check_text("source", source)
+        check_text("id", id)
         try:
             with self.journal.writing() as writing:
                 position = writing.find(source, id)
@@ -269,7 +295,7 @@ class Ledger:
         later: a clock may have gone back. With `as_of` only what is dated by that day is looked at.
         Raises NotInView, and NoSuchLine where the statement has no such line.
         """
-        on = date_of(instant_of(self.clock())) if as_of is None else as_of
+        on = date_of(now_by(self.clock)) if as_of is None else as_of
         with self.journal.reading() as reading:
             streams = self.streams(reading)
             made = self._statement(streams, participant, View(as_of=on))
@@ -306,6 +332,8 @@ class Ledger:
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the event of that identity; None where it was never recorded."""
+        check_text("source", source)
+        check_text("id", id)
         with self.journal.reading() as reading:
             return reading.find(source, id)
 
@@ -316,6 +344,10 @@ class Ledger:
 
     def lines(self, after: int = 0) -> Iterator[bytes]:
         """Every recorded line beyond a position as it came, in the order of recording."""
+        check_position("after", after)
+        return self._lines(after)
+
+    def _lines(self, after: int) -> Iterator[bytes]:
         with self.journal.reading() as reading:
             for stored in reading.lines(after):
                 yield stored.line

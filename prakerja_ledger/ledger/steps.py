@@ -15,6 +15,7 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import Conflict, InvalidField, Refusal, Refused
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.facts import Fact, data_of, type_of
+from prakerja_ledger.domain.fields import wrong
 from prakerja_ledger.domain.register import Duplicate, Register, conflicting, not_enrolled
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Stream
@@ -28,6 +29,16 @@ from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.streams import placing, recorded_event
 
 Clock = Callable[[], datetime]
+
+
+def now_by(clock: Clock) -> Instant:
+    """What a clock says. Raises InvalidField where that is no instant."""
+    said: object = clock()
+    if not isinstance(said, datetime) or said.utcoffset() is None:
+        raise wrong("clock", said, "a function that gives an aware datetime, such as now(UTC)")
+    return instant_of(said)
+
+
 UNNAMED: Final = ("", "")
 
 
@@ -125,7 +136,7 @@ class Recording:
         line = self._line.replace(b"\r", b" ").replace(b"\n", b" ")
         if read.recorded_at is not read.occurred_at:
             return line, read  # without a recordedtime the reader uses the one instant for both
-        now = max(instant_of(self._clock()), read.occurred_at)
+        now = max(now_by(self._clock), read.occurred_at)
         stamped = _stamped(line, now)
         if len(stamped) > LONGEST_LINE:
             raise Refused(refusal=too_long())
@@ -169,7 +180,7 @@ class Execution:
         taken = turn.register.identities.find(command.source, command.id)
         if taken is not None:
             return self._again(turn, taken)
-        now = instant_of(self._clock())
+        now = now_by(self._clock)
         fact = self._decided(turn.register, now)
         if isinstance(fact, Refusal):
             raise Refused(refusal=fact)

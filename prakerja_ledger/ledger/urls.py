@@ -6,6 +6,9 @@ import re
 from typing import Final
 from urllib.parse import unquote_plus
 
+from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.fields import shown
+
 _PASSWORD: Final = re.compile(r"(//[^:/@?#]*):.*@", re.DOTALL)
 """As far as the last @: a password that was not escaped may hold any character."""
 _SECRET: Final = re.compile(r"password|secret").search
@@ -19,3 +22,24 @@ def without_password(url: str) -> str:
         name, equals, _ = option.partition("=")
         options.append(f"{name}{equals}***" if _SECRET(unquote_plus(name)) else option)
     return place + mark + "&".join(options)
+
+
+def check_source(source: object) -> None:
+    """Raise UnreadableSource for what is no text."""
+    if not isinstance(source, str):
+        raise UnreadableSource(
+            source=shown(source),
+            problem="it is no text. Write the name of a file, or a URL such as sqlite:///ledger.db.",
+        )
+
+
+def check_url(url: str) -> None:
+    """Raise UnreadableSource for what is no text, or is one that has no bytes."""
+    check_source(url)
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise UnreadableSource(
+            source=shown(without_password(url)),
+            problem="it holds half a surrogate pair, which stands for no character. Correct it.",
+        ) from None

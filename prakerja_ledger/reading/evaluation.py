@@ -8,6 +8,7 @@ from functools import cached_property
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import CalendarTooShort, NotInView, NotKnownInView
+from prakerja_ledger.domain.fields import check_text
 from prakerja_ledger.domain.register import Packages, Participants
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Participant, ProgrammeStream
@@ -36,7 +37,8 @@ class Evaluation:
         return look_at_programme(self.programme_stream, self.view)
 
     def participant(self, name: str) -> Participant:
-        """A participant who is in view. Raises NotInView."""
+        """A participant who is in view. Raises NotInView, and InvalidField for what is no name."""
+        check_text("participant", name)
         found = self.participants.get(name)
         if found is None or not is_in_view(found, self.view):
             known = self.view.known_at
@@ -51,7 +53,10 @@ class Evaluation:
 
     def statement(self, participant: Participant | str) -> Statement:
         """A participant's statement. Raises NotInView and CalendarTooShort."""
-        found = self.participant(participant) if isinstance(participant, str) else participant
+        if isinstance(participant, Participant):
+            found = participant
+        else:
+            found = self.participant(participant)
         made = statement(found, self.view, self.programme, self.around)
         assert made is not None, "in view, so there is a statement"
         return made

@@ -7,10 +7,11 @@ from datetime import date
 from functools import cached_property
 from operator import attrgetter
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event, order_of_events
+from prakerja_ledger.domain.fields import is_canonical, is_day, or_absent
 from prakerja_ledger.domain.streams import Participant, Stream
 from prakerja_ledger.domain.time import Instant, after_all_of
 
@@ -19,10 +20,10 @@ _CLOCKS = attrgetter("occurred_at", "recorded_at")
 
 @frozen(kw_only=True, slots=False)
 class View:
-    """As of date D, as known at instant K; no K: all that is recorded."""
+    """As of date D, as known at instant K; no K: all that is recorded. Raises InvalidField."""
 
-    as_of: date
-    known_at: Instant | None = None
+    as_of: date = field(validator=is_day)
+    known_at: Instant | None = field(default=None, validator=or_absent(is_canonical))
 
     @cached_property
     def bound(self) -> str:

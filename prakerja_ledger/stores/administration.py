@@ -6,6 +6,7 @@ import importlib
 from typing import Final
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.ledger.urls import without_password
 from prakerja_ledger.stores.health import Administration
 
 _ADMINISTRATIONS: Final = {
@@ -17,17 +18,18 @@ _ADMINISTRATIONS: Final = {
 
 def administration_of(url: str) -> Administration:
     """What administers the ledger behind a URL. Raises UnreadableSource."""
-    name = _ADMINISTRATIONS.get(url.partition(":")[0])
+    scheme = url.partition(":")[0]
+    name = _ADMINISTRATIONS.get(scheme)
     if name is None:
         raise UnreadableSource(
-            source=url,
+            source=without_password(url),
             problem="it is no database. Name sqlite:///path.db or postgresql://host/database.",
         )
     try:
         module: Administration = importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise UnreadableSource(
-            source=url.partition(":")[0] + "://…",
+            source=f"{scheme}://…",
             problem=f"{error.name} is not installed. Install prakerja-ledger[postgres].",
         ) from error
     return module

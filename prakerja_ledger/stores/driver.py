@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from prakerja_ledger.domain.errors import UnusableConnection
 
@@ -10,17 +10,31 @@ from prakerja_ledger.domain.errors import UnusableConnection
 def driver_connection(given: Any, url: str) -> Any:
     """The sqlite3 or psycopg connection; a SQLAlchemy Session or Connection begins its transaction.
 
-    SQLAlchemy is recognised by name: who does not use it need not install it.
+    SQLAlchemy is recognised by name: who does not use it need not install it. Asked again for each
+    turn: a Session has another connection after each commit.
     """
-    if not type(given).__module__.startswith("sqlalchemy"):
+    module = type(given).__module__
+    if not module.startswith("sqlalchemy"):
         return given
-    if hasattr(given, "get_bind"):  # a Session: its connection begins with it
-        given = given.connection()
-    if not hasattr(given, "exec_driver_sql"):
-        raise UnusableConnection(
-            source=url,
-            problem=f"it is a SQLAlchemy {type(given).__name__}. Give a Connection or a Session.",
-        )
-    if not given.in_transaction():
-        given.begin()
-    return given.connection.driver_connection
+    if ".asyncio" in module:
+        _unusable(given, url)
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # who gives its objects has it
+
+    try:
+        if hasattr(given, "get_bind"):  # a Session: its connection begins with it
+            given = given.connection()
+        if not hasattr(given, "exec_driver_sql"):
+            _unusable(given, url)
+        if not given.in_transaction():
+            given.begin()
+        found = given.connection.driver_connection
+    except SQLAlchemyError as error:
+        raise UnusableConnection(source=url, problem=f"{error}. Give one that is open.") from error
+    return found
+
+
+def _unusable(given: Any, url: str) -> NoReturn:
+    raise UnusableConnection(
+        source=url,
+        problem=f"it is a SQLAlchemy {type(given).__name__}. Give a Connection or a Session.",
+    )

@@ -17,7 +17,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource, UnusableConnection
-from prakerja_ledger.ledger.journal import Intent, Plan, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 
 _PREFIX: Final = "memory://"
@@ -134,15 +134,18 @@ class MemoryJournal:
         self.url = url
         self.books = books
         self.mapper = LedgerMapper()
+        self._closed = False
 
     @contextmanager
     def reading(self) -> Iterator[MemoryReading]:
         """A consistent look at the journal."""
+        self._check_open()
         yield MemoryReading(self.books)
 
     @contextmanager
     def writing(self, plan: Plan | None = None) -> Iterator[MemoryWriting]:  # noqa: ARG002  # one lock for all
         """The one writer; what was appended is there for others when the context ends well."""
+        self._check_open()
         with self.books.turn:
             writing = MemoryWriting(self.books, self.mapper)
             yield writing
@@ -157,12 +160,18 @@ class MemoryJournal:
 
     def using(self, connection: Any) -> MemoryJournal:  # noqa: ARG002  # the port's signature
         """There is no transaction to join."""
+        self._check_open()
         raise UnusableConnection(
             source=self.url, problem="a ledger in memory has no transactions of others to join."
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing is held, and the books stay for who opens them by their name."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed(self.url)
 
 
 def open_journal(url: str, *, create: bool) -> MemoryJournal:

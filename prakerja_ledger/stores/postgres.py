@@ -28,9 +28,9 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
-from prakerja_ledger.ledger.shards import is_common, position_at, shard_of
+from prakerja_ledger.ledger.shards import position_at, shards_of
 from prakerja_ledger.stores.postgres_copy import Copying
 from prakerja_ledger.stores.postgres_recorder import (
     BEGIN_READING,
@@ -73,12 +73,21 @@ class PostgresReading:
         cursor.format = Format.BINARY
         return cursor
 
-    def _pages(self) -> psycopg.ServerCursor[Row]:
+    @contextmanager
+    def _pages(self) -> Iterator[psycopg.ServerCursor[Row]]:
         """A cursor that fetches page by page; of its own name, as several may be open at once."""
         name = f"prakerja_ledger_{next(_names)}"
         cursor = psycopg.ServerCursor(self._connection, name, row_factory=tuple_row)
         cursor.itersize = _PAGE
-        return cursor
+        try:
+            yield cursor
+        finally:
+            try:
+                cursor.close()
+            except psycopg.OperationalError:
+                # The connection has died: its next user is told, not whoever reads no further.
+                with suppress(psycopg.OperationalError):
+                    cursor.close()  # asks nobody now; a cursor left open is warned of
 
     def head(self) -> int:
         """The highest position; 0 where nothing is recorded."""
@@ -253,10 +262,8 @@ class PostgresWriting(PostgresReading):
 
 
 def taken_by(intent: Intent | None, shards: int) -> list[int]:
-    """The shards that a turn has to hold: all, where it is not known or decides across participants."""
-    if intent is None or any(is_common(name) for name in intent.appends):
-        return list(range(shards))
-    return sorted({shard_of(name, shards) for name in intent.appends})
+    """The shards that a turn has to hold: all, where it is not known to which it will append."""
+    return list(range(shards)) if intent is None else shards_of(intent.appends, shards)
 
 
 def open_turn(
@@ -319,6 +326,7 @@ class PostgresJournal:
         self.rights = rights
         self.patience = url.answer_timeout
         self.mapper = LedgerMapper()
+        self._closed = False
 
     @property
     def pool(self) -> psycopg_pool.ConnectionPool[Any]:
@@ -350,20 +358,23 @@ class PostgresJournal:
         self, begin: Callable[[PatientConnection], B], patience: float | None
     ) -> tuple[PatientConnection, B]:
         """A connection of the pool and what began on it; on another, where an idle one had died."""
+        self._check_open()
         tries = self.pool.max_size + 1
         while True:
             connection = borrow(self.pool, self.url)
-            connection.patience = patience
+            connection.patience = self.patience
             try:
-                return connection, begin(connection)
+                begun = begin(connection)
             except BaseException as error:  # raised again, or tried on another one
                 self.let_go(connection)
                 tries -= 1
-                if tries and lost(connection, error):
+                if tries and lost(connection, error) and not connection.waited_in_vain:
                     continue  # nothing was asked of it yet
                 if isinstance(error, psycopg.Error):
                     raise fault(self.url, error) from error
                 raise
+            connection.patience = patience
+            return connection, begun
 
     def let_go(self, connection: Connection[Any]) -> None:
         """Give a connection back to the pool, without a transaction."""
@@ -386,12 +397,18 @@ class PostgresJournal:
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits."""
+        self._check_open()
         from prakerja_ledger.stores.postgres_joined import JoinedJournal  # noqa: PLC0415  # it builds on this
 
         return JoinedJournal(self, connection)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed(self.url)
+
     def close(self) -> None:
         """Let go of the connections."""
+        self._closed = True
         self.datastore.close()
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Final, NoReturn, Self
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
@@ -20,9 +20,11 @@ from prakerja_ledger.stores.postgres import (
     PostgresWriting,
     fault,
     open_turn,
+    told,
 )
+from prakerja_ledger.stores.postgres_rights import DATABASE
 
-_SAVEPOINT = "prakerja_ledger_step"
+_SAVEPOINT: Final = "prakerja_ledger_step"
 
 
 class JoinedJournal:
@@ -31,46 +33,54 @@ class JoinedJournal:
     def __init__(self, journal: PostgresJournal, connection: Any) -> None:
         self.url = journal.url
         self._journal = journal
-        found = driver_connection(connection, self.url)
-        if not isinstance(found, Connection):
-            raise UnusableConnection(
-                source=self.url,
-                problem=f"it is a {type(found).__module__}.{type(found).__qualname__}. Give a psycopg "
-                "(version 3) connection, or a SQLAlchemy Connection or Session on psycopg.",
-            )
-        self._connection: Connection[Any] = found
+        self._given = connection
         self._check()
 
+    def _found(self) -> Connection[Any]:
+        """The driver's connection, if something can be recorded in its transaction."""
+        found = driver_connection(self._given, self.url)
+        if not isinstance(found, Connection):
+            self._unusable(
+                f"it is a {type(found).__module__}.{type(found).__qualname__}. Give a psycopg "
+                "(version 3) connection, or a SQLAlchemy Connection or Session on psycopg."
+            )
+        if found.closed:
+            self._unusable("it is closed. Give one that is open.")
+        if found.autocommit and _is_idle(found):
+            self._unusable(
+                "it commits each statement by itself. Begin a transaction first "
+                "(with connection.transaction():), or open it without autocommit."
+            )
+        if found.info.encoding != "utf-8":
+            self._unusable(
+                f"its client_encoding is {found.info.encoding}, in which not every name can be written. "
+                "SET client_encoding = 'UTF8' on it first."
+            )
+        return found
+
     def _check(self) -> None:
-        connection, journal = self._connection, self._journal
-        idle = connection.info.transaction_status == TransactionStatus.IDLE
-        if connection.autocommit and idle:
-            raise UnusableConnection(
-                source=self.url,
-                problem="it commits each statement by itself. Begin a transaction first "
-                "(with connection.transaction():), or open it without autocommit.",
-            )
+        """Refuse a connection to something else, and leave its transaction as it was."""
+        connection, rights = self._found(), self._journal.rights
         try:
-            row = (
-                connection.cursor(row_factory=tuple_row)
-                .execute(journal.rights.reads.about, prepare=False)
-                .fetchone()
-            )
+            with connection.transaction():
+                cursor = Cursor(connection, row_factory=tuple_row)
+                about = cursor.execute(rights.reads.about, prepare=False).fetchone()
+                database = cursor.execute(DATABASE, prepare=False).fetchone()
         except psycopg.Error as error:
-            raise UnusableConnection(
-                source=self.url, problem=f"it cannot see the ledger ({error}). Use its database."
-            ) from error
-        if row is None or row[2] != journal.rights.ledger_id:
-            raise UnusableConnection(
-                source=self.url,
-                problem="it is a connection to another ledger. Use one to this ledger's database.",
+            self._unusable(f"it cannot see the ledger ({told(error)}). Use its database.", error)
+        if about is None or about[2] != rights.ledger_id or database != (rights.database,):
+            self._unusable(
+                "it is a connection to another ledger. Use one to this ledger's database."
             )
+
+    def _unusable(self, problem: str, error: BaseException | None = None) -> NoReturn:
+        raise UnusableConnection(source=self.url, problem=problem) from error
 
     @contextmanager
     def reading(self) -> Iterator[PostgresReading]:
         """A look at the journal as the caller's transaction sees it, its own facts included."""
         try:
-            yield PostgresReading(self._connection, self._journal.rights)
+            yield PostgresReading(self._found(), self._journal.rights)
         except psycopg.Error as error:
             raise fault(self.url, error) from error
 
@@ -78,19 +88,26 @@ class JoinedJournal:
     def writing(self, plan: Plan | None = None) -> Iterator[PostgresWriting]:
         """The writer's turn, which lasts until the caller's transaction ends."""
         self._journal.check_may_write()
-        connection = self._connection
+        connection = self._found()
         try:
+            if _is_idle(connection):
+                connection.execute("SELECT 1")  # begins the caller's transaction, as it would
             with connection.transaction(savepoint_name=_SAVEPOINT):
-                writing = open_turn(
-                    connection,
-                    self._journal.rights,
-                    self._journal.mapper,
-                    plan() if plan is not None else None,
-                )
-                yield writing
-                writing.flush()
+                writing = self._turn(connection, plan)
+                try:
+                    yield writing
+                    writing.flush()
+                except BaseException as error:
+                    writing.give_up(error)
+                    raise
         except psycopg.Error as error:
             raise fault(self.url, error) from error
+
+    def _turn(self, connection: Connection[Any], plan: Plan | None) -> PostgresWriting:
+        journal, intent = self._journal, None if plan is None else plan()
+        writes = journal.rights.writes
+        assert writes is not None, "checked before"
+        return open_turn(connection, journal.rights, journal.mapper, intent, writes.durable)
 
     def using(self, connection: Any) -> Self:  # noqa: ARG002  # the port's signature
         """A joined journal is joined already."""
@@ -98,3 +115,8 @@ class JoinedJournal:
 
     def close(self) -> None:
         """The connection is the caller's."""
+
+
+def _is_idle(connection: Connection[Any]) -> bool:
+    """Whether no transaction is open."""
+    return connection.info.transaction_status == TransactionStatus.IDLE

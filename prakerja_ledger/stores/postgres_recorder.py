@@ -8,19 +8,21 @@ lose events to tailing readers, and two recorders of one schema overwrite each o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, NoReturn
+from urllib.parse import quote
+from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import Notification, StoredEvent
 from eventsourcing.postgres import (
     ConnectionPool,
     PostgresApplicationRecorder,
     PostgresDatastore,
     PostgresFactory,
 )
-from psycopg import ClientCursor, Connection, Cursor
+from psycopg import ClientCursor, Connection
 from psycopg.rows import dict_row, tuple_row
 
 from prakerja_ledger.ledger.shards import (
@@ -29,14 +31,16 @@ from prakerja_ledger.ledger.shards import (
     position_at,
     shard_at,
     shard_of,
+    shards_of,
 )
 from prakerja_ledger.stores.postgres_sql import (
+    EVENTS,
     WriteStatements,
     create_script,
     writes_of,
 )
-from prakerja_ledger.stores.postgres_text import binaries, numbers, storable, texts
-from prakerja_ledger.stores.postgres_url import PostgresURL
+from prakerja_ledger.stores.postgres_text import binaries, numbers, original, storable, texts
+from prakerja_ledger.stores.postgres_url import SCHEMA, PostgresURL, parse_url
 
 COPY_FROM: Final = 200
 """Rows from which COPY is quicker than an INSERT with its way there and back saved."""
@@ -103,6 +107,8 @@ class PatientConnection(Connection[Any]):
 
     patience: float | None = None
     """Seconds to wait for an answer; None: as long as it takes."""
+    waited_in_vain: bool = False
+    """Whether an answer did not come: the connection is closed then."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Let the driver wait; a connection whose answer did not come is of no further use."""
@@ -110,6 +116,7 @@ class PatientConnection(Connection[Any]):
             return super().wait(gen, interval, timeout or self.patience)
         except psycopg.OperationalError as error:
             if error.sqlstate is None and not self.closed:
+                self.waited_in_vain = True
                 self.close()
             raise
 
@@ -117,8 +124,20 @@ class PatientConnection(Connection[Any]):
 class LedgerDatastore(PostgresDatastore):
     """A datastore whose connections work behind a pooler too."""
 
-    def __init__(self, url: PostgresURL) -> None:
-        super().__init__("", "", "", "", "", schema=url.schema, originator_id_type="text")
+    def __init__(
+        self,
+        url: PostgresURL,
+        *,
+        get_password_func: Callable[[], str] | None = None,
+        single_row_tracking: bool = True,
+        originator_id_type: Literal["uuid", "text"] = "text",
+    ) -> None:
+        super().__init__(
+            *("", "", "", "", ""),
+            schema=url.schema,
+            single_row_tracking=single_row_tracking,
+            originator_id_type=originator_id_type,
+        )
         self.pool_open_timeout = None
         self.pool = ConnectionPool(
             url.conninfo,
@@ -128,13 +147,13 @@ class LedgerDatastore(PostgresDatastore):
             max_size=url.pool,
             open=False,
             timeout=url.pool_timeout,
+            get_password_func=get_password_func,
         )
 
-    @contextmanager
-    def transaction(self, *, commit: bool = False) -> Iterator[Cursor[dict[str, Any]]]:
-        """A transaction, for the library's own recorders beside ours."""
-        with super().transaction(commit=commit) as cursor:
-            yield cursor
+
+def kept(originator_id: UUID | str) -> str:
+    """A stream's name as the table has it."""
+    return originator_id.hex if isinstance(originator_id, UUID) else storable(originator_id)
 
 
 def rows_of(
@@ -145,7 +164,7 @@ def rows_of(
     """The rows of events, in the order of the table's columns."""
     return [
         (
-            storable(str(e.originator_id)),
+            kept(e.originator_id),
             e.originator_version,
             e.topic,
             e.state,
@@ -191,9 +210,11 @@ class LedgerRecorder(PostgresApplicationRecorder):
     """Records events at positions without gaps, on tables that only grow."""
 
     def __init__(
-        self, datastore: PostgresDatastore, events_table_name: str = "stored_events"
+        self,
+        datastore: PostgresDatastore,
+        events_table_name: str = EVENTS,  # noqa: ARG002  # the schema is a ledger's, its table has one name
     ) -> None:
-        super().__init__(datastore, events_table_name=events_table_name)
+        super().__init__(datastore, events_table_name=EVENTS)
         self.statements = writes_of(datastore.schema, by_call=False, guarded=True)
         self.shards = 1
 
@@ -219,16 +240,56 @@ class LedgerRecorder(PostgresApplicationRecorder):
         names = [str(e.originator_id) for e in stored_events]
         with self.datastore.get_connection() as connection, connection.transaction():
             cursor = ClientCursor(connection, row_factory=tuple_row)
-            taken = sorted({shard_of(name, self.shards) for name in names})
-            cursor.execute(self.statements.take, [numbers(taken)])
+            cursor.execute(
+                f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {self.statements.durable}"
+            )
+            cursor.execute(self.statements.take, [numbers(shards_of(names, self.shards))])
             heads = Heads(cursor.fetchall(), self.shards)
             places = heads.add_all(names)
             rows = rows_of(stored_events, places, identities)
             cursor.execute(*insertion(self.statements, rows, heads))
         return [position for position, _, _ in places]
 
+    def select_events(self, originator_id: UUID | str, **options: Any) -> Sequence[StoredEvent]:
+        """The events of a stream, as the library asks for them."""
+        found = super().select_events(kept(originator_id), **options)
+        return [replace(one, originator_id=originator_id) for one in found]
+
+    def select_notifications(self, *places: Any, **options: Any) -> Sequence[Notification]:
+        """Events by position, as the library asks for them."""
+        by_uuid = self.datastore.originator_id_type == "uuid"
+        given = UUID if by_uuid else original
+        return [
+            replace(one, originator_id=given(str(one.originator_id)))
+            for one in super().select_notifications(*places, **options)
+        ]
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> NoReturn:
+        """Not offered: a subscription listens in a session of its own, and a ledger tells nobody.
+
+        Ask `select_notifications` again and again, or follow a ledger of one shard by its lines.
+        """
+        raise NotImplementedError
+
 
 class LedgerFactory(PostgresFactory):
     """Puts the parts together; `eventsourcing` finds it by its topic."""
 
     application_recorder_class = LedgerRecorder
+
+    def __init__(self, env: Any) -> None:
+        super().__init__(env)
+        stock = self.datastore  # has opened no connection yet
+        options = stock.pool.kwargs
+        assert isinstance(options, dict), "the stock pool has options"
+        given = {name: quote(str(value), safe=",") for name, value in options.items()}
+        schema = self.env.get(self.POSTGRES_SCHEMA) or SCHEMA
+        self.datastore = LedgerDatastore(
+            parse_url(
+                "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**given)
+                + f"?schema={schema}&pool={stock.pool.max_size}&pool_timeout={stock.pool.timeout:.0f}"
+            ),
+            get_password_func=stock.pool.get_password_func,
+            single_row_tracking=stock.single_row_tracking,
+            originator_id_type="uuid" if stock.originator_id_type == "uuid" else "text",
+        )

@@ -19,8 +19,9 @@ from prakerja_ledger.stores.postgres_sql import (
 )
 from prakerja_ledger.stores.postgres_url import PostgresURL
 
+DATABASE: Final = "SELECT oid FROM pg_database WHERE datname = current_database()"
 _THERE: Final = (
-    "SELECT current_user, "
+    f"SELECT current_user, ({DATABASE}), "
     "EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = 'stored_events'), "
     "EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid AND proname = 'take'), "
     "coalesce(has_schema_privilege(n.oid, 'USAGE'), false) "
@@ -38,6 +39,8 @@ class Rights:
     schema: str
     shards: int
     ledger_id: UUID
+    database: int
+    """The database's number in its cluster: a copy has the same ledger id, and another number."""
     reads: ReadStatements
     writes: WriteStatements | None
     """None where the role may only read."""
@@ -53,7 +56,7 @@ def rights_of(connection: Connection[Any], url: PostgresURL) -> Rights:
     s = url.schema
     there = cursor.execute(_THERE, (s,)).fetchone()
     assert there is not None, "one row"
-    role, table, guarded, usage = there
+    role, database, table, guarded, usage = there
     if not (table or guarded):
         raise UnreadableSource(
             source=url.shown,
@@ -77,6 +80,7 @@ def rights_of(connection: Connection[Any], url: PostgresURL) -> Rights:
         schema=s,
         shards=shards,
         ledger_id=ledger_id,
+        database=database,
         reads=reads,
         writes=writes_of(s, by_call=by_call, guarded=guarded) if may_write else None,
         by_call=by_call,

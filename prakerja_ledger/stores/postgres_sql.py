@@ -383,6 +383,8 @@ class WriteStatements:
     """How a role writes: texts of statements that are sent together, in one message."""
 
     begin: str
+    durable: str
+    """What a transaction begins with besides that somebody else began; empty where `take` sees to it."""
     open: str | None
     """Begins a turn with all that the writer said it would need, where the engine has functions."""
     take: str
@@ -431,11 +433,15 @@ _BEGIN: Final = (
 this transaction alone."""
 
 
+_DURABLE: Final = "SET LOCAL synchronous_commit = 'on'; "
+
+
 def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
     """Statements of a role that may insert, or only call; guarded: functions and triggers are there."""
     if guarded:
         return WriteStatements(
             begin=_BEGIN,
+            durable="",
             open=(
                 f"SELECT * FROM {schema}.open_turn("
                 "%s::integer[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
@@ -448,7 +454,8 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
             copies=not by_call,
         )
     return WriteStatements(
-        begin=_BEGIN + "SET LOCAL synchronous_commit = 'on'; ",
+        begin=_BEGIN + _DURABLE,
+        durable=_DURABLE,
         open=None,
         take=_body("take_body", schema, "%s::integer[]"),
         find=_body("find_body", schema, "%s::text[]", "%s::text[]"),

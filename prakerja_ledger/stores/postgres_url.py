@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, unquote_plus, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from attrs import field, frozen
@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.ledger.shards import MOST_SHARDS
+from prakerja_ledger.ledger.urls import without_password
 
 SCHEMA: Final = "prakerja_ledger"
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII).fullmatch
@@ -52,22 +53,7 @@ class PostgresURL:
     @property
     def shown(self) -> str:
         """The URL for messages: without a password."""
-        return shown(self.url)
-
-
-_PASSWORD: Final = re.compile(r"(//[^:/@?#]*):.*@", re.DOTALL)
-"""As far as the last @: a password that was not escaped may hold any character."""
-_SECRET: Final = re.compile(r"password|secret").search
-
-
-def shown(url: str) -> str:
-    """A URL for messages: whatever may be a password in it is not shown."""
-    place, mark, query = _PASSWORD.sub(r"\1:***@", url).partition("?")
-    options = []
-    for option in query.split("&"):
-        name, equals, _ = option.partition("=")
-        options.append(f"{name}{equals}***" if _SECRET(unquote_plus(name)) else option)
-    return place + mark + "&".join(options)
+        return without_password(self.url)
 
 
 def parse_url(url: str) -> PostgresURL:
@@ -110,7 +96,7 @@ def _parts(url: str) -> SplitResult:
 
 def _no_url(url: str) -> UnreadableSource:
     return UnreadableSource(
-        source=shown(url),
+        source=without_password(url),
         problem="it is no URL that libpq understands. Write postgresql://user:password@host/database"
         "?option=value, and in a name or password @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 "
         "and % as %25.",
@@ -123,7 +109,7 @@ def _number(url: str, options: dict[str, str], name: str, most: int) -> int | No
         return None
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
         raise UnreadableSource(
-            source=shown(url),
+            source=without_password(url),
             problem=f"{name}={text} is no number from 1 to {most}. Correct it.",
         )
     return int(text)

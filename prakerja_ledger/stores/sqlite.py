@@ -19,14 +19,18 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
 
-from eventsourcing.persistence import IntegrityError, PersistenceError
+from eventsourcing.persistence import (
+    ConnectionPoolClosedError,
+    IntegrityError,
+    PersistenceError,
+)
 from eventsourcing.sqlite import (
     SQLiteConnection,
     SQLiteCursor,
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
-from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine
+from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
@@ -157,6 +161,7 @@ class SQLiteJournal:
         self.mapper = LedgerMapper()
         self.writers_lock = Lock()
         self._writer: SQLiteConnection | None = None
+        self._closed = False
 
     @contextmanager
     def reading(self) -> Iterator[SQLiteReading]:
@@ -170,12 +175,14 @@ class SQLiteJournal:
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits."""
+        self._check_open()
         from prakerja_ledger.stores.sqlite_joined import JoinedSQLiteJournal  # noqa: PLC0415  # it builds on this
 
         return JoinedSQLiteJournal(self, connection)
 
     def writer(self) -> SQLiteConnection:
         """The connection that writes: one for the process, used by whoever holds `writers_lock`."""
+        self._check_open()
         if self._writer is None:
             self._writer = self.recorder.datastore.pool._create_connection()  # noqa: SLF001  # the pool's own seam
         return self._writer
@@ -185,12 +192,19 @@ class SQLiteJournal:
         """The database's errors as ours, with what to do."""
         try:
             yield
+        except ConnectionPoolClosedError as error:
+            raise closed(self.url) from error
         except (sqlite3.Error, PersistenceError) as error:
             raise fault(self.url, error) from error
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed(self.url)
 
     def close(self) -> None:
         """Let go of the file."""
         with self.writers_lock:
+            self._closed = True
             if self._writer is not None:
                 self._writer._close()  # noqa: SLF001  # the pool never knew of it
                 self._writer = None

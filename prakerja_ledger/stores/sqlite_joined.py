@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
-from prakerja_ledger.domain.errors import LedgerFault, TurnLost, UnusableConnection
+from prakerja_ledger.domain.errors import TurnLost, UnusableConnection
 from prakerja_ledger.ledger.journal import Plan
 from prakerja_ledger.stores.driver import driver_connection
 from prakerja_ledger.stores.sqlite import SQLiteJournal, SQLiteReading, SQLiteWriting, fault
@@ -25,38 +25,46 @@ class JoinedSQLiteJournal:
     def __init__(self, journal: SQLiteJournal, connection: Any) -> None:
         self.url = journal.url
         self._journal = journal
-        found = driver_connection(connection, self.url)
+        self._given = connection
+        try:
+            self._check()
+        except sqlite3.Error as error:
+            self._unusable(f"{error} Give one that is open.", error)
+
+    def _cursor(self) -> sqlite3.Cursor:
+        """A cursor of ours on the caller's connection."""
+        found = driver_connection(self._given, self.url)
         if not isinstance(found, sqlite3.Connection):
-            raise UnusableConnection(
-                source=self.url,
-                problem=f"it is a {type(found).__module__}.{type(found).__qualname__}. Give a "
-                "sqlite3.Connection, or a SQLAlchemy Connection or Session on one.",
+            self._unusable(
+                f"it is a {type(found).__module__}.{type(found).__qualname__}. Give a "
+                "sqlite3.Connection, or a SQLAlchemy Connection or Session on one."
             )
-        self._connection = found
-        self._check()
+        if found.text_factory is not str:
+            self._unusable(
+                "its text_factory is not str. Set it back, and read your own texts after."
+            )
+        cursor = found.cursor()
+        cursor.row_factory = None
+        return cursor
 
     def _check(self) -> None:
         cursor = self._cursor()
         files = {name: file for _, name, file in cursor.execute("PRAGMA database_list")}
         own = files.get("main", "")
         if not own or Path(own).resolve() != self._journal.path.resolve():
-            raise UnusableConnection(
-                source=self.url,
-                problem=f"it is open on {own or 'memory'}. Open the ledger's own file, and keep your "
-                "tables beside its tables.",
+            self._unusable(
+                f"it is open on {own or 'memory'}. Open the ledger's own file, and keep your tables "
+                "beside its tables."
             )
         (synchronous,) = cursor.execute("PRAGMA synchronous").fetchone()
         if synchronous < _FULL:
-            raise UnusableConnection(
-                source=self.url,
-                problem="its synchronous is less than FULL, so that a commit could be lost with the "
-                "power. Run PRAGMA synchronous = FULL on it first.",
+            self._unusable(
+                "its synchronous is less than FULL, so that a commit could be lost with the power. "
+                "Run PRAGMA synchronous = FULL on it first."
             )
 
-    def _cursor(self) -> sqlite3.Cursor:
-        cursor = self._connection.cursor()
-        cursor.row_factory = None
-        return cursor
+    def _unusable(self, problem: str, error: BaseException | None = None) -> NoReturn:
+        raise UnusableConnection(source=self.url, problem=problem) from error
 
     @contextmanager
     def reading(self) -> Iterator[SQLiteReading]:
@@ -70,18 +78,20 @@ class JoinedSQLiteJournal:
     def writing(self, plan: Plan | None = None) -> Iterator[SQLiteWriting]:  # noqa: ARG002  # one lock for all
         """The writer's turn, which lasts until the caller's transaction ends."""
         cursor = self._cursor()
-        begun = not self._connection.in_transaction
+        connection = cursor.connection
+        begun = not connection.in_transaction
         try:
             cursor.execute("BEGIN IMMEDIATE" if begun else _TAKE_THE_LOCK)
         except sqlite3.Error as error:
-            raise _refused_lock(self.url, error) from error
+            lost = not begun and "locked" in str(error)
+            raise (_lost(self.url, error) if lost else fault(self.url, error)) from error
         cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
         try:
             yield SQLiteWriting(cursor, self._journal.recorder, self._journal.mapper)
         except BaseException as error:
-            if begun and self._connection.in_transaction:
+            if begun and connection.in_transaction:
                 cursor.execute("ROLLBACK")  # as it was: the caller had none, and holds no lock
-            elif self._connection.in_transaction:
+            elif connection.in_transaction:
                 cursor.execute(f"ROLLBACK TO {_SAVEPOINT}")
                 cursor.execute(f"RELEASE {_SAVEPOINT}")
             if isinstance(error, sqlite3.Error):
@@ -100,11 +110,9 @@ class JoinedSQLiteJournal:
 _FULL: Final = 2
 
 
-def _refused_lock(url: str, error: sqlite3.Error) -> LedgerFault:
-    if "locked" in str(error):
-        return TurnLost(
-            source=url,
-            problem=f"{error}: somebody else wrote after your transaction had first looked. Nothing "
-            "was recorded. Roll back and run it again, best begun with BEGIN IMMEDIATE.",
-        )
-    return fault(url, error)
+def _lost(url: str, error: sqlite3.Error) -> TurnLost:
+    return TurnLost(
+        source=url,
+        problem=f"{error}: somebody else wrote after your transaction had first looked. Nothing was "
+        "recorded. Roll back and run it again, best begun with BEGIN IMMEDIATE.",
+    )

@@ -48,13 +48,16 @@ def strace(faulty: Faulty, injected: str) -> list[str]:
     return [*injecting(injected, faulty.folder / "strace.txt"), *files]
 
 
-def injecting(injected: str, trace: Path) -> list[str]:
-    """The command that runs another with a fault injected, wherever it strikes."""
+def injecting(injected: str, trace: Path, *, running: bool = False) -> list[str]:
+    """The command that runs another with a fault injected, wherever it strikes.
+
+    Or that attaches to one that is `running` already.
+    """
     program = shutil.which("strace")
     if program is None:
         raise MissingTool("strace is not installed: run scripts/install_servers.sh")
     call, what = injected.split(":", 1)
     # Quick, by stopping at these calls only; but then strace 6.1 sends no signals.
-    quick = [] if "signal=" in what else ["--seccomp-bpf"]
+    quick = [] if running or "signal=" in what else ["--seccomp-bpf"]
     given = ["-o", str(trace), "-e", f"trace={call}", "-e", f"inject={injected}"]
     return [program, "-f", "-qq", *quick, *given]

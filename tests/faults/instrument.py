@@ -14,6 +14,7 @@ from attrs import frozen
 from tests.faults import work
 
 ROOT = Path(__file__).absolute().parents[2]
+CALLS = 25
 OFTEN = {"fdatasync": 14, "pwrite64": 60, "pread64": 30}
 """How often one client makes the kernel do something in its life, at least: a fault is to strike
 within. (strace counts by thread.)"""
@@ -33,6 +34,8 @@ class Faulty:
     form: str
     seed: int
     folder: Path
+    calls: int = CALLS
+    """By each client, in the first life."""
 
     @property
     def notes(self) -> Path:
@@ -47,13 +50,25 @@ class Faulty:
         return f"sqlite:///{self.database}"
 
     @property
+    def patience(self) -> float:
+        return PATIENCE_SECONDS
+
+    @property
     def clients(self) -> int:
         return 1 + self.seed % 3
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """More of the job that the seed decides."""
+        return {}
+
+    def mended(self) -> None:
+        """Wait until what was broken is whole again."""
+
     def job(self, **changes: Any) -> work.Job:
         """What the service is to do."""
-        given = {"url": self.url, "notes": self.notes, "seed": self.seed}
-        return work.Job(**{**given, "clients": self.clients, **changes})
+        given = {"url": self.url, "notes": self.notes, "seed": self.seed, **self.chosen}
+        return work.Job(**{**given, "clients": self.clients, "calls": self.calls, **changes})
 
 
 class Hung(Exception):
@@ -64,11 +79,12 @@ class Worker(subprocess.Popen[bytes]):
     """A service in a process of its own, or under a program that injects faults into it."""
 
     said: Path
+    patience: float
 
     def wait(self, timeout: float | None = None) -> int:
         """Until it ends. Raises Hung where it does not."""
         try:
-            return super().wait(PATIENCE_SECONDS if timeout is None else timeout)
+            return super().wait(self.patience if timeout is None else timeout)
         except subprocess.TimeoutExpired:
             if timeout is not None:
                 raise
@@ -97,5 +113,5 @@ def worker(faulty: Faulty, *before: str, **changes: Any) -> Worker:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             process_group=0,
         )
-    process.said = path
+    process.said, process.patience = path, faulty.patience
     return process

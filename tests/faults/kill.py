@@ -19,7 +19,7 @@ def run(faulty: Faulty) -> None:
     """One life of the service, cut short."""
     rng = random.Random(f"kill {faulty.seed}")
     if faulty.form == "at any moment":
-        _kill(worker(faulty), faulty, rng)
+        kill(worker(faulty), faulty, rng)
         return
     call = {"before it is written": "pwrite64", "before it is acknowledged": "fdatasync"}[
         faulty.form
@@ -28,11 +28,16 @@ def run(faulty: Faulty) -> None:
     worker(faulty, *strace(faulty, f"{call}:signal=KILL:when={when}")).wait()
 
 
-def _kill(process: Worker, faulty: Faulty, rng: random.Random) -> None:
+def kill(process: Worker, faulty: Faulty, rng: random.Random) -> None:
+    """At a moment of its life."""
+    wait_for_a_moment(process, faulty, rng)
+    process.kill()
+    process.wait()
+
+
+def wait_for_a_moment(process: Worker, faulty: Faulty, rng: random.Random) -> None:
     """So many notes after the first, and a moment more."""
     notes, size = faulty.notes, rng.randint(0, 10_000 * faulty.clients)
     while process.poll() is None and not (notes.exists() and notes.stat().st_size >= size):
         time.sleep(0.001)
     time.sleep(rng.uniform(0, 0.002))
-    process.kill()
-    process.wait()

@@ -257,7 +257,7 @@ def mounted(faulty: Faulty, cut_at: int, fail_at: int) -> Iterator[Path]:
         [sys.executable, "-m", "tests.faults.power_cut", place, faulty.folder, *options], cwd=ROOT
     )
     try:
-        _wait_until_mounted(place, process)
+        wait_until_mounted(place, process)
         yield place
     finally:
         process.terminate()
@@ -265,7 +265,7 @@ def mounted(faulty: Faulty, cut_at: int, fail_at: int) -> Iterator[Path]:
         subprocess.run(["fusermount3", "-uzq", place], check=False)
 
 
-def _wait_until_mounted(place: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_until_mounted(place: Path, process: subprocess.Popen[bytes]) -> None:
     for _ in range(4000):
         if os.path.ismount(place):
             return

@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
-from tests.faults import clock, injection, kill, pool, power_cut, verdict
-from tests.faults.instrument import Faulty, Hung, worker
+from tests.faults import clock, injection, kill, pool, postgres, power_cut, verdict
+from tests.faults.instrument import CALLS, Faulty, Hung, worker
 from tests.faults.notes import notes_of
 
 
@@ -24,7 +25,8 @@ class Instrument:
     """How a fault is made, in which forms."""
 
     forms: Mapping[str, str]
-    run: Callable[[Faulty], None]
+    run: Callable[[Any], bool | None]
+    """May say that the fault has struck, where no caller noticed."""
 
 
 SQLITE: Final[Mapping[str, Instrument]] = {
@@ -34,7 +36,11 @@ SQLITE: Final[Mapping[str, Instrument]] = {
     "clock": Instrument(clock.FORMS, _clock),
     "pool": Instrument(pool.FORMS, pool.run),
 }
-STORES: Final = {"sqlite": SQLITE}
+POSTGRESQL: Final[Mapping[str, Instrument]] = {
+    **{name: Instrument(forms, postgres.RUN[name]) for name, forms in postgres.FORMS.items()},
+    "clock": Instrument(clock.FORMS, _clock),
+}
+STORES: Final = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 
 
 @frozen
@@ -45,11 +51,12 @@ class Fault:
     instrument: str
     form: str
 
-    def command(self, seed: int) -> str:
+    def command(self, seed: int, calls: int = CALLS) -> str:
         """The line that repeats a run."""
+        short = "" if calls == CALLS else f" --calls {calls}"
         return (
             f"python -m tests.faults --store {self.store} --only '{self.instrument}: {self.form}' "
-            f"--seed {seed} --runs 1"
+            f"--seed {seed} --runs 1{short}"
         )
 
 
@@ -60,16 +67,28 @@ def faults(store: str) -> Iterator[Fault]:
             yield Fault(store, name, form)
 
 
-def run(fault: Fault, seed: int) -> verdict.Verdict:
+def _faulty(
+    fault: Fault, seed: int, calls: int, folder: Path
+) -> AbstractContextManager[Faulty]:
+    """The run's own place: a folder, and on a server a database."""
+    given = {"seed": seed, "calls": calls, "folder": folder}
+    given |= {"instrument": fault.instrument, "form": fault.form}
+    on_server = fault.store == "postgresql"
+    return postgres.database(**given) if on_server else nullcontext(Faulty(**given))
+
+
+def run(fault: Fault, seed: int, calls: int = CALLS) -> verdict.Verdict:
     """One run, from its seed."""
-    with tempfile.TemporaryDirectory(prefix="prakerja-faults-") as name:
-        faulty = Faulty(instrument=fault.instrument, form=fault.form, seed=seed, folder=Path(name))
+    with (
+        tempfile.TemporaryDirectory(prefix="prakerja-faults-") as name,
+        _faulty(fault, seed, calls, Path(name)) as faulty,
+    ):
         try:
-            ended = _lived(fault, faulty)
+            struck = _lived(fault, faulty)
         except Hung as hung:
             return _hung(faulty, hung)
         found = verdict.judge(faulty.url, list(notes_of(faulty.notes)))
-        found.struck |= faulty.instrument == "clock" or not ended
+        found.struck |= struck
         said = (faulty.folder / "said.txt").read_text(errors="replace")
         if said:
             found.wrong("other", f"the service said:\n{said}")
@@ -77,11 +96,12 @@ def run(fault: Fault, seed: int) -> verdict.Verdict:
 
 
 def _lived(fault: Fault, faulty: Faulty) -> bool:
-    """Two lives of the service; whether the first came to its end."""
-    STORES[fault.store][fault.instrument].run(faulty)
+    """Two lives of the service; whether the first was struck, as far as it is known here."""
+    struck = bool(STORES[fault.store][fault.instrument].run(faulty))
     ended = any(note["what"] == "finished" for note in notes_of(faulty.notes))
+    faulty.mended()
     worker(faulty, life=2, calls=6).wait()
-    return ended
+    return struck or not ended or fault.instrument == "clock"
 
 
 def _hung(faulty: Faulty, hung: Hung) -> verdict.Verdict:
@@ -91,10 +111,10 @@ def _hung(faulty: Faulty, hung: Hung) -> verdict.Verdict:
     return found
 
 
-def attempt(fault: Fault, seed: int) -> verdict.Verdict:
+def attempt(fault: Fault, seed: int, calls: int = CALLS) -> verdict.Verdict:
     """A run; one that ends with an error of its own is a broken promise too, and stops no other."""
     try:
-        return run(fault, seed)
+        return run(fault, seed, calls)
     except Exception:
         found = verdict.Verdict()
         found.wrong("other", traceback.format_exc())

@@ -17,7 +17,7 @@ from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, line_of
 from prakerja_ledger.ledger.ledger import Ledger
 from tests.faults.asking import Call, Identity, Step
 from tests.faults.notes import Note
-from tests.faults.work import fingerprint
+from tests.faults.work import fingerprint, shards_of
 from tests.support import read
 
 NO, MAYBE, YES = "no", "maybe", "yes"
@@ -58,20 +58,37 @@ class Verdict:
 class Log:
     """What the ledger holds."""
 
+    shards: int
+    places: list[int]
+    """The positions, in the order of reading."""
     lines: list[bytes]
     told: list[dict[str, Any]]
     positions: dict[Identity, int]
+    at: dict[int, dict[str, Any]]
+    """What is told at a position."""
 
     @classmethod
     def of(cls, ledger: Ledger) -> Log:
-        lines = list(ledger.lines())
+        with ledger.journal.reading() as reading:
+            stored = list(reading.lines())
+        places, lines = [one.position for one in stored], [one.line for one in stored]
         told = [json.loads(line) for line in lines]
-        positions = {(one["source"], one["id"]): n for n, one in enumerate(told, 1)}
-        return cls(lines, told, positions)
+        positions = {(one["source"], one["id"]): n for n, one in zip(places, told, strict=True)}
+        return cls(shards_of(ledger), places, lines, told, positions, dict(zip(places, told)))
 
     def holds(self, step: Step) -> bool:
         """Whether what is stored under the step's identity is what was asked for."""
-        return step.is_told_by(self.told[self.positions[step.identity] - 1])
+        return step.is_told_by(self.at[self.positions[step.identity]])
+
+    def shard(self, position: int) -> int:
+        return position % self.shards
+
+    def by_shard(self) -> dict[int, list[tuple[int, bytes]]]:
+        """The (position, line) of each event, by shard."""
+        found: dict[int, list[tuple[int, bytes]]] = {}
+        for position, line in zip(self.places, self.lines, strict=True):
+            found.setdefault(self.shard(position), []).append((position, line))
+        return found
 
 
 def judge(url: str, notes: list[Note]) -> Verdict:
@@ -81,7 +98,7 @@ def judge(url: str, notes: list[Note]) -> Verdict:
         log = Log.of(ledger)
         _positions(ledger, log, verdict)
         _claims(notes, log, verdict)
-        _order(notes, verdict)
+        _order(notes, log, verdict)
         _followed(notes, log, verdict)
         _payments(log, verdict)
         _replay(log, verdict)
@@ -105,11 +122,11 @@ def escapes(notes: list[Note], verdict: Verdict) -> None:
 
 
 def _positions(ledger: Ledger, log: Log, verdict: Verdict) -> None:
-    """1 to n, each once, each identity found where its line is."""
-    with ledger.journal.reading() as reading:
-        positions = [stored.position for stored in reading.lines()]
-    if positions != list(range(1, ledger.head() + 1)):
-        verdict.wrong("gap", f"the positions are {positions}, the head is {ledger.head()}")
+    """1 to n, each once, each identity found where its line is; with several shards, each of them."""
+    if log.shards > 1:
+        _numbers(ledger, log, verdict)
+    elif log.places != list(range(1, ledger.head() + 1)):
+        verdict.wrong("gap", f"the positions are {log.places}, the head is {ledger.head()}")
     if len(log.positions) != len(log.lines):
         identities = [(one["source"], one["id"]) for one in log.told]
         twice = [one for one, count in Counter(identities).items() if count > 1]
@@ -118,6 +135,28 @@ def _positions(ledger: Ledger, log: Log, verdict: Verdict) -> None:
         found = ledger.find(*identity)
         if found != position:
             verdict.wrong("other", f"{identity} is at {position}, and is found at {found}")
+
+
+NUMBERS = """
+SELECT shard, number, notification_id FROM prakerja_ledger.stored_events ORDER BY shard, number
+"""
+HEADS = "SELECT shard, number FROM prakerja_ledger.heads ORDER BY shard"
+
+
+def _numbers(ledger: Ledger, log: Log, verdict: Verdict) -> None:
+    """Each shard counts its events from 1 to where its head stands, and its positions rise."""
+    with ledger.journal.reading() as reading:
+        rows = reading._cursor().execute(NUMBERS).fetchall()
+        heads = dict(reading._cursor().execute(HEADS).fetchall())
+    for shard, head in heads.items():
+        numbers = [number for s, number, _ in rows if s == shard]
+        places = [place for s, _, place in rows if s == shard]
+        if numbers != list(range(1, head + 1)):
+            verdict.wrong("gap", f"shard {shard} counts {numbers}, its head is {head}")
+        if places != sorted(set(places)) or {log.shard(place) for place in places} - {shard}:
+            verdict.wrong("gap", f"shard {shard} has the positions {places}")
+    if len(heads) != log.shards or ledger.head() != max(log.places, default=0):
+        verdict.wrong("gap", f"heads {heads} of {log.shards}, the head is {ledger.head()}")
 
 
 def _replay(log: Log, verdict: Verdict) -> None:
@@ -251,7 +290,8 @@ def _acknowledged(
     note: Note, call: Call, known: dict[Identity, Known], log: Log, verdict: Verdict
 ) -> None:
     fresh = [position for position, duplicate in note["receipts"] if not duplicate]
-    if fresh and fresh != list(range(fresh[0], fresh[0] + len(fresh))):
+    clocks = [position // log.shards for position in fresh]
+    if fresh and clocks != list(range(clocks[0], clocks[0] + len(fresh))):
         verdict.wrong("other", f"one transaction, and its positions are {fresh}")
     verdict.acknowledged += len(fresh)
     for step, (position, duplicate) in zip(call.steps, note["receipts"], strict=True):
@@ -307,8 +347,11 @@ def _claim(identity: Identity, one: Known, log: Log, verdict: Verdict) -> None:
         verdict.wrong(kind, f"{identity} is stored at {stored}: {one.because}, or refused")
 
 
-def _order(notes: list[Note], verdict: Verdict) -> None:
-    """What was acknowledged before something began stands before it; so a client's own order too."""
+def _order(notes: list[Note], log: Log, verdict: Verdict) -> None:
+    """What was acknowledged before something began stands before it; so a client's own order too.
+
+    Within each shard: between them no order of real time is promised.
+    """
     began = {note["key"]: note["at"] for note in notes if note["what"] == "began"}
     ended = [note for note in notes if note.get("outcome") == "acknowledged"]
     after = sorted(
@@ -318,25 +361,33 @@ def _order(notes: list[Note], verdict: Verdict) -> None:
         if not duplicate
     )
     before = sorted((note["at"], position) for note in ended for position, _ in note["receipts"])
-    highest, passed = 0, 0
+    highest, passed = dict.fromkeys(range(log.shards), 0), 0
     for moment, position in after:
         while passed < len(before) and before[passed][0] < moment:
-            highest = max(highest, before[passed][1])
+            shard = log.shard(before[passed][1])
+            highest[shard] = max(highest[shard], before[passed][1])
             passed += 1
-        if position < highest:
-            verdict.wrong("other", f"{position} began after {highest} was acknowledged")
+        over = highest[log.shard(position)]
+        if position < over:
+            verdict.wrong("other", f"{position} began after {over} was acknowledged")
 
 
 def _followed(notes: list[Note], log: Log, verdict: Verdict) -> None:
-    """What a tailing reader saw, across its own reconnects: a beginning of the log."""
-    seen = [tuple(line) for note in notes if note["what"] == "seen" for line in note["lines"]]
-    beginning = [(n, fingerprint(line)) for n, line in enumerate(log.lines[: len(seen)], 1)]
-    if seen != beginning:
-        places = [n for n, (one, other) in enumerate(zip(seen, beginning)) if one != other]
-        at = places[0] if places else len(beginning)
-        verdict.wrong(
-            "gap", f"a reader saw {seen[at : at + 3]} after {at}; {len(log.lines)} stored"
-        )
+    """What a tailing reader saw, across its own reconnects: a beginning of the log, by shard."""
+    saw: dict[int, list[tuple[int, str]]] = {}
+    for note in notes:
+        for shard, number, print_ in note["lines"] if note["what"] == "seen" else ():
+            saw.setdefault(shard, []).append((number, print_))
+    stored = log.by_shard()
+    for shard, seen in saw.items():
+        lines = stored.get(shard, [])
+        beginning = [(n, fingerprint(line)) for n, (_, line) in enumerate(lines[: len(seen)], 1)]
+        if seen != beginning:
+            places = [n for n, (one, other) in enumerate(zip(seen, beginning)) if one != other]
+            at = places[0] if places else len(beginning)
+            verdict.wrong(
+                "gap", f"a reader saw {seen[at : at + 3]} after {at}; {len(lines)} stored"
+            )
 
 
 def _again(ledger: Ledger, notes: list[Note], log: Log, verdict: Verdict) -> None:

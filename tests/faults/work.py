@@ -66,6 +66,14 @@ class Job:
     lock_timeout: float = 2.0
     connections: int = 0
     """Where not 0: no more of them for reading."""
+    pause: float = 0.02
+    """Seconds between two tries while the disk or the server fails."""
+    copy_from: int = 0
+    """Where not 0: so many events together are given to PostgreSQL by COPY."""
+
+    @property
+    def on_a_server(self) -> bool:
+        return self.url.startswith("postgresql:")
 
 
 @define(eq=False)
@@ -83,13 +91,19 @@ class Service:
         self.ledger = self._opened()
 
     def _opened(self) -> Ledger:
-        ledger = opened(self.job.url, self.clock)
+        ledger = opened(self.job.url, self.clock, self.job.pause)
         if self.job.connections:
             limits.shrink(ledger, self.job.connections)
         return ledger
 
     def reopen(self, failed: Ledger) -> None:
-        """Put a ledger opened afresh in the place of one that failed."""
+        """Put a ledger opened afresh in the place of one that failed.
+
+        One on a server has to get up again by itself.
+        """
+        if self.job.on_a_server:
+            time.sleep(self.job.pause)
+            return
         with self._lock:
             if self.ledger is failed:
                 with contextlib.suppress(LedgerFault, UnreadableSource):
@@ -101,7 +115,7 @@ class Service:
             ledger.close()
 
 
-def opened(url: str, clock: Any) -> Ledger:
+def opened(url: str, clock: Any, pause: float) -> Ledger:
     """A ledger, made where there is none; tries again while the disk or the server fails."""
     for left in reversed(range(TRIES)):
         try:
@@ -109,7 +123,7 @@ def opened(url: str, clock: Any) -> Ledger:
         except (LedgerFault, UnreadableSource):
             if not left:
                 raise
-            time.sleep(0.02)
+            time.sleep(pause)
     raise AssertionError
 
 
@@ -176,6 +190,8 @@ class Client:
             return self._payment(who)
         except LedgerFault as error:
             self.service.notes.write("unread", problem=str(error))
+            if self.service.job.on_a_server:
+                time.sleep(self.service.job.pause)
         except PrakerjaLedgerError:
             pass  # not in view, or no calendar: it is asked on a later day
         return None
@@ -293,10 +309,12 @@ class Client:
             ledger = self.service.ledger
             try:
                 receipt = ledger.resolve(*doubt)
-            except LedgerFault as error:
+            except CommitInDoubt:
+                raise
+            except (LedgerFault, OutcomeUnknown) as error:
                 self.service.notes.write("unresolved", key=key, problem=str(error))
                 self.service.reopen(ledger)
-                time.sleep(0.02)
+                time.sleep(self.service.job.pause)
                 continue
             position = None if receipt is None else receipt.position
             self.service.notes.write("resolved", key=key, identity=doubt, position=position)
@@ -343,11 +361,15 @@ class Disbursements:
 
 @define(eq=False)
 class Follower:
-    """Reads on from the last position it saw, by a connection of its own, and notes what it sees."""
+    """Reads on from the last event it saw, by a connection of its own, and notes what it sees.
+
+    In one shard by position; in several by (shard, number), which is what each shard counts.
+    """
 
     job: Job
     notes: Notes
-    seen: int = 0
+    seen: dict[int, int] = field(factory=dict)
+    """The number of the last one, by shard."""
     _ledger: Ledger | None = None
     _done: threading.Event = field(factory=threading.Event)
 
@@ -355,7 +377,7 @@ class Follower:
         """Until told to stop; then once more, for what came last."""
         last = False
         while not last:
-            last = self._done.wait(0.004)
+            last = self._done.wait(0.02 if self.job.on_a_server else 0.004)
             with contextlib.suppress(LedgerFault, UnreadableSource):
                 self._look()
         if self._ledger is not None:
@@ -372,15 +394,35 @@ class Follower:
             new = list(self._new(ledger))
         except LedgerFault:
             self._ledger = None
+            ledger.close()
             raise
         if new:
             self.notes.write("seen", lines=new)
-            self.seen = new[-1][0]
+            self.seen.update({shard: number for shard, number, _ in new})
 
-    def _new(self, ledger: Ledger) -> Iterator[tuple[int, str]]:
+    def _new(self, ledger: Ledger) -> Iterator[tuple[int, int, str]]:
         with ledger.journal.reading() as reading:
-            for stored in reading.lines(self.seen):
-                yield stored.position, fingerprint(stored.line)
+            shards = shards_of(ledger)
+            if shards == 1:
+                for stored in reading.lines(self.seen.get(0, 0)):
+                    yield 0, stored.position, fingerprint(stored.line)
+                return
+            for shard in range(shards):
+                after = self.seen.get(shard, 0)
+                for number, line in reading._cursor().execute(TAIL, (shard, after)):
+                    yield shard, number, fingerprint(line)
+
+
+TAIL = """
+SELECT number, state FROM prakerja_ledger.stored_events WHERE shard = %s AND number > %s
+ORDER BY number
+"""
+
+
+def shards_of(ledger: Ledger) -> int:
+    """Over how many shards a ledger's events lie."""
+    rights = getattr(ledger.journal, "rights", None)
+    return 1 if rights is None else rights.shards
 
 
 def fingerprint(line: bytes) -> str:
@@ -487,8 +529,10 @@ def _last_moment(earlier: list[Note]) -> datetime:
     return max(moments, default=START)
 
 
-def _last_seen(earlier: list[Note]) -> int:
-    return max((note["lines"][-1][0] for note in earlier if note["what"] == "seen"), default=0)
+def _last_seen(earlier: list[Note]) -> dict[int, int]:
+    """By shard; later notes count."""
+    seen = (line for note in earlier if note["what"] == "seen" for line in note["lines"])
+    return {shard: number for shard, number, _ in seen}
 
 
 def arguments(job: Job) -> list[str]:
@@ -505,6 +549,8 @@ def main() -> None:
         parser.add_argument(f"--{one.name}", type=kind, required=needed, default=one.default)
     job = Job(**vars(parser.parse_args()))
     limits.wait_no_longer_than(job.lock_timeout)
+    if job.copy_from:
+        limits.copy_from(job.copy_from)
     sys.setswitchinterval(1e-4)  # threads meet in more places than they would by themselves
     run(job)
 

@@ -1,9 +1,8 @@
 """Good and bad uses of the public surface, for mypy to read; nothing here is ever run.
 
 A line that ends in `# expect: CODE` is wrong, and mypy says so with that code; no other line is.
-Two marks are for faults of ours: `# missed: CODE` where mypy should say so and does not yet,
-`# wrongly: CODE` where it does although the line works. What mypy cannot see is refused when it is
-run (`tests/test_public_types.py`): to mypy `True` is an `int`, and a `datetime` a `date`.
+What mypy cannot see is refused when it is run (`tests/test_public_types.py`): to mypy `True` is an
+`int`, and a `datetime` a `date`.
 """
 
 # fmt: off  # a mark belongs to one line
@@ -40,7 +39,7 @@ from prakerja_ledger import (
     facts,
     open_history,
 )
-from prakerja_ledger import nothing_of_the_kind  # missed: attr-defined
+from prakerja_ledger import nothing_of_the_kind  # expect: attr-defined
 from prakerja_ledger.domain.time import instant, known_at
 
 DAY = date(2020, 7, 2)
@@ -121,10 +120,10 @@ def events(fact: facts.Fact) -> None:
 def made_of_facts() -> None:
     assert_type(facts.Enrolled(wave=1, scheme="normal-2024"), facts.Enrolled)
     facts.TrainingPurchased(purchase="U-1", platform="sisnaker", price=1, method="prakerja", courses=(COURSE,))
-    facts.TrainingPurchased(purchase="U-1", platform="sisnaker", price=1, method="prakerja", courses=[COURSE])  # wrongly: arg-type
-    facts.PackageSalesStopped(notice="S-148", effective=DAY, platforms=["sisnaker"])  # wrongly: arg-type
+    facts.TrainingPurchased(purchase="U-1", platform="sisnaker", price=1, method="prakerja", courses=[COURSE])
+    facts.PackageSalesStopped(notice="S-148", effective=DAY, platforms=["sisnaker"])
     facts.Enrolled(wave="1", scheme="normal-2024")  # expect: arg-type
-    facts.Enrolled(wave=1)  # missed: call-arg
+    facts.Enrolled(wave=1)  # expect: call-arg
     facts.Enrolled(1, "normal-2024")  # expect: call-arg
     facts.PurchaseRefunded(purchase="U-1", amount=1.0)  # expect: arg-type
     facts.PurchaseRefunded(purchase="U-1", amount=Decimal(1))  # expect: arg-type

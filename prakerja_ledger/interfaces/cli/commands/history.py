@@ -38,6 +38,7 @@ from prakerja_ledger.interfaces.source import (
     recorded_lines,
     without_collection,
 )
+from prakerja_ledger.ledger.urls import without_password
 
 if TYPE_CHECKING:
     from prakerja_ledger.ledger.importing import Importer
@@ -80,7 +81,7 @@ def _refuse_ledgers(histories: tuple[str, ...]) -> None:
     for path in histories:
         if is_ledger(path):
             raise UnreadableSource(
-                source=path,
+                source=without_password(path),
                 problem="it is a ledger, where everything is judged already. Name files.",
             )
 
