@@ -80,7 +80,11 @@ class Reading(Protocol):
         """Every stream of a prefix, by name in the order of code points, with its lines."""
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
-        """Every line beyond a position, in the order of recording."""
+        """Every line beyond a position, in the order of positions.
+
+        With one shard that is the order of recording, and reading on from the highest misses nothing.
+        With several, a later event can lie below: count the shards' numbers to follow them.
+        """
 
 
 class Writing(Reading, Protocol):

@@ -343,7 +343,11 @@ class Ledger:
             return reading.head()
 
     def lines(self, after: int = 0) -> Iterator[bytes]:
-        """Every recorded line beyond a position as it came, in the order of recording."""
+        """Every recorded line beyond a position as it came, in the order of positions.
+
+        With one shard that is the order of recording, and reading on from the highest misses nothing.
+        With several, a later event can lie below a position already seen.
+        """
         check_position("after", after)
         return self._lines(after)
 

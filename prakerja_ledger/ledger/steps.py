@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from attrs import define, field
 
@@ -39,7 +39,6 @@ def now_by(clock: Clock) -> Instant:
     return instant_of(said)
 
 
-UNNAMED: Final = ("", "")
 
 
 @define(eq=False)
@@ -57,7 +56,7 @@ class Step(Protocol):
 
     @property
     def identity(self) -> tuple[str, str]:
-        """The (source, id) it will have; UNNAMED where it cannot be read."""
+        """The (source, id) it will have."""
 
     @property
     def stream(self) -> str | None:
@@ -93,24 +92,25 @@ def _stamped(line: bytes, now: Instant) -> bytes:
 
 
 class Recording:
-    """A line that somebody reports."""
+    """A line that somebody reports. Raises Refused where it is no event: before anybody has to wait."""
 
     looks = ()
 
     def __init__(self, event: Recordable, programme: Programme, clock: Clock) -> None:
         self._line = as_line(event)
         self._clock = clock
-        self._read = read_event(self._line, 0, programme)
+        read = read_event(self._line, 0, programme)
+        if isinstance(read, Refusal):
+            raise Refused(refusal=read)
+        self._read = read
 
     @property
     def identity(self) -> tuple[str, str]:
-        return UNNAMED if isinstance(self._read, Refusal) else self._read.identity
+        return self._read.identity
 
     @property
     def stream(self) -> str | None:
         read = self._read
-        if isinstance(read, Refusal):
-            return PROGRAMME_STREAM  # nothing will be appended
         fact = read.fact
         return None if isinstance(fact, f.EventVoided) else stream_name(fact.stream, read.subject)
 
@@ -121,7 +121,7 @@ class Recording:
         if isinstance(outcome, Refusal):
             if outcome.code == Conflict.code:
                 given = fingerprint(*_content(event))
-                _conflict(turn, event.identity, outcome.fields["position"], given)
+                _conflict(turn, event.subject, event.identity, outcome.fields["position"], given)
             raise Refused(refusal=outcome)
         if isinstance(outcome, Duplicate):
             return outcome
@@ -130,8 +130,6 @@ class Recording:
     def _recordable(self) -> tuple[bytes, Event]:
         """The event of the line, and the line with the time of recording where it had none."""
         read = self._read
-        if isinstance(read, Refusal):
-            raise Refused(refusal=read)
         # Inside valid JSON a line break can only stand between tokens; in a history it ends an event.
         line = self._line.replace(b"\r", b" ").replace(b"\n", b" ")
         if read.recorded_at is not read.occurred_at:
@@ -211,7 +209,7 @@ class Execution:
         earlier = turn.register.recorded(command.subject, taken)
         if earlier is None or not is_answer(command, earlier):
             given = fingerprint(type(command).__name__, command.subject, asked_for(command))
-            _conflict(turn, self.identity, taken, given)
+            _conflict(turn, command.subject, self.identity, taken, given)
         return Duplicate(taken)
 
     def _decided(self, register: Register, now: Instant) -> Fact | Refusal:
@@ -227,15 +225,19 @@ class Execution:
         )
 
 
-def _conflict(turn: Turn, identity: tuple[str, str], taken: int, given: str) -> NoReturn:
+def _conflict(
+    turn: Turn, subject: str, identity: tuple[str, str], taken: int, given: str
+) -> NoReturn:
     """Raise Conflict, with fingerprints of both contents and no data of either."""
     source, id = identity
     refusal = conflicting(source, id, taken)
-    raise Conflict(**refusal.fields, given=given, recorded=_recorded(turn, taken))
+    earlier = turn.register.recorded(subject, taken)
+    recorded = _recorded(turn, taken) if earlier is None else fingerprint(*_content(earlier))
+    raise Conflict(**refusal.fields, given=given, recorded=recorded)
 
 
 def _recorded(turn: Turn, position: int) -> str:
-    """The fingerprint of what is recorded, or about to be, at a position."""
+    """The fingerprint of what another subject has recorded, or is about to, at a position."""
     for one in turn.pending:
         if one.event.position == position:
             return fingerprint(*_content(one.event))
