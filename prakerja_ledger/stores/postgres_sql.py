@@ -144,7 +144,9 @@ _COMMON_AFTER: Final = """
 
 _FUNCTIONS: Final = """\
 -- A turn: the heads of its shards, then what the writer said it would need, then what it adds. In
--- plpgsql, whose sessions keep their plans: a pooler leaves no other way to prepare a statement.
+-- plpgsql, whose sessions keep their plans: a pooler leaves no other way to prepare a statement. One
+-- key at a time, because a join that was planned while the table was small would read all of it for
+-- as long as the session lives.
 CREATE FUNCTION {s}.take(taken integer[]) RETURNS SETOF {s}.heads
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
@@ -157,13 +159,21 @@ CREATE FUNCTION {s}.find(sources text[], ids text[])
     RETURNS TABLE (source text, id text, notification_id bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
-    RETURN QUERY {find_body};
+    FOR n IN 1 .. cardinality(sources) LOOP
+        RETURN QUERY SELECT e.source, e.id, e.notification_id FROM {s}.stored_events AS e
+            WHERE e.source = sources[n] AND e.id = ids[n];
+    END LOOP;
 END $$;
 CREATE FUNCTION {s}.streams(names text[], known bigint[])
     RETURNS TABLE (originator_id text, notification_id bigint, topic text, state bytea)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
-    RETURN QUERY {stream_body};
+    FOR n IN 1 .. cardinality(names) LOOP
+        RETURN QUERY SELECT e.originator_id, e.notification_id, e.topic, e.state
+            FROM {s}.stored_events AS e
+            WHERE e.originator_id = names[n] AND e.originator_version > known[n]
+            ORDER BY e.originator_version;
+    END LOOP;
 END $$;
 -- The first message of a turn, all in one: heads (kind 0), identities (1), streams (2).
 CREATE FUNCTION {s}.open_turn(taken integer[], sources text[], ids text[], names text[],
@@ -176,10 +186,17 @@ BEGIN
     END IF;
     RETURN QUERY SELECT 0, NULL::text, NULL::text, t.shard::bigint, t.number, t.clock, NULL::text,
         NULL::bytea FROM ({take_body}) AS t;
-    RETURN QUERY SELECT 1, t.source, t.id, t.notification_id, NULL::bigint, NULL::bigint, NULL::text,
-        NULL::bytea FROM ({find_in_turn}) AS t;
-    RETURN QUERY SELECT 2, t.originator_id, NULL::text, t.notification_id, NULL::bigint,
-        NULL::bigint, t.topic, t.state FROM ({stream_in_turn}) AS t;
+    FOR n IN 1 .. cardinality(sources) LOOP
+        RETURN QUERY SELECT 1, e.source, e.id, e.notification_id, NULL::bigint, NULL::bigint,
+            NULL::text, NULL::bytea FROM {s}.stored_events AS e
+            WHERE e.source = sources[n] AND e.id = ids[n];
+    END LOOP;
+    FOR n IN 1 .. cardinality(names) LOOP
+        RETURN QUERY SELECT 2, e.originator_id, NULL::text, e.notification_id, NULL::bigint,
+            NULL::bigint, e.topic, e.state FROM {s}.stored_events AS e
+            WHERE e.originator_id = names[n] AND e.originator_version > known[n]
+            ORDER BY e.originator_version;
+    END LOOP;
 END $$;
 CREATE FUNCTION {s}.append(names text[], versions bigint[], topics text[], states bytea[],
     positions bigint[], shards integer[], numbers bigint[], sources text[], ids text[])
@@ -215,16 +232,6 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {s} FROM PUBLIC;
 """
 
 _BODIES: Final = {
-    "find_in_turn": (
-        "SELECT e.source, e.id, e.notification_id FROM unnest({2}, {3}) AS i (source, id) "
-        "JOIN {s}.stored_events AS e ON e.source = i.source AND e.id = i.id"
-    ),
-    "stream_in_turn": (
-        "SELECT e.originator_id, e.notification_id, e.topic, e.state "
-        "FROM unnest({4}, {5}) AS n (name, known) JOIN {s}.stored_events AS e "
-        "ON e.originator_id = n.name AND e.originator_version > n.known "
-        "ORDER BY e.originator_id, e.originator_version"
-    ),
     "take_body": (
         "SELECT h.shard, h.number, h.clock FROM {s}.heads AS h WHERE h.shard = ANY({1}) "
         "ORDER BY h.shard FOR UPDATE"
