@@ -11,7 +11,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,22 @@ class Boom(Exception):
     """A fault that a test causes in the middle of a transaction."""
 
 
+CALLS: dict[str, Callable[[Ledger], object]] = {
+    "record": lambda ledger: ledger.record(enrolment("P-2")),
+    "execute": lambda ledger: ledger.execute(
+        c.Revoke(source="//pmo", id="1", subject="P-1", reason="fraud")
+    ),
+    "resolve": lambda ledger: ledger.resolve("//pmo", "1"),
+    "find": lambda ledger: ledger.find("//pmo", "1"),
+    "head": lambda ledger: ledger.head(),
+    "lines": lambda ledger: list(ledger.lines()),
+    "statement": lambda ledger: ledger.statement("P-1", as_of=date(2020, 7, 2)),
+    "may_pay": lambda ledger: ledger.may_pay("P-1", "survey/1"),
+    "using": lambda ledger: ledger.using(object()),
+}
+"""Every way to ask something of a ledger."""
+
+
 class JournalContract:
     """What a ledger promises, whatever stores it, in however many shards. Inherit, and give `url`."""
 
@@ -236,6 +252,18 @@ class JournalContract:
             assert list(writing.append([])) == []
         with journal.reading() as reading:
             assert reading.head() == 0
+
+    # --- closing
+
+    @pytest.mark.parametrize("name", CALLS)
+    def test_a_closed_ledger_says_that_it_is_closed(self, url: str, name: str) -> None:
+        """Nothing opens it again unasked; closing it twice is closing it."""
+        ledger = Ledger.open(url, clock=Clock(JULY_2))
+        ledger.record(enrolment("P-1"))
+        ledger.close()
+        ledger.close()
+        with pytest.raises(LedgerFault, match="the ledger is closed. Open it again"):
+            CALLS[name](ledger)
 
     # --- identities and streams
 

@@ -25,7 +25,6 @@ from prakerja_ledger import (
     Instalments,
     InvalidInput,
     Ledger,
-    LedgerFault,
     Receipt,
     Refused,
     Scheme,
@@ -404,46 +403,6 @@ def test_the_same_command_again_is_as_good_as_the_first(ledger: Ledger, amount: 
     asked(c.Instruct, INSTRUCT, amount=1)(ledger)
     with pytest.raises((InvalidInput, Refused)):
         asked(c.Instruct, INSTRUCT, amount=amount)(ledger)
-
-
-@pytest.mark.parametrize("url", ["sqlite:///{}", "memory://closed"])
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda ledger: ledger.record(enrolment("P-9")),
-        lambda ledger: ledger.execute(c.Revoke(source="//test", id="1", subject=WHO, reason="fraud")),
-        lambda ledger: ledger.resolve("//test", "1"),
-        lambda ledger: ledger.find("//test", "1"),
-        lambda ledger: ledger.head(),
-        lambda ledger: list(ledger.lines()),
-        lambda ledger: ledger.statement(WHO, as_of=DAY),
-        lambda ledger: ledger.may_pay(WHO, "survey/1"),
-        lambda ledger: ledger.using(object()),
-    ],
-    ids=["record", "execute", "resolve", "find", "head", "lines", "statement", "may_pay", "using"],
-)
-def test_a_closed_ledger_says_that_it_is_closed(tmp_path: Path, url: str, call: Call) -> None:
-    """Nothing opens it again unasked; closing it twice is closing it."""
-    ledger = Ledger.open(url.format(tmp_path / "closed.db"))
-    ledger.record(enrolment("P-7"))
-    ledger.close()
-    ledger.close()
-    with pytest.raises(LedgerFault, match="the ledger is closed. Open it again"):
-        call(ledger)
-
-
-def test_what_using_returned_outlives_the_ledger_that_it_came_from(tmp_path: Path) -> None:
-    """It ends with the caller's transaction, and with nothing else."""
-    path = tmp_path / "ledger.db"
-    with closing(sqlite3.connect(path)) as connection:
-        with Ledger.open(f"sqlite:///{path}") as ledger:
-            joined = ledger.using(connection)
-        assert joined.record(enrolment("P-9")) == Receipt(1)
-        joined.close()
-        assert (joined.head(), joined.find("//test", "x")) == (1, None)
-        connection.commit()
-    with Ledger.open(f"sqlite:///{path}") as again:
-        assert again.head() == 1
 
 
 # --- facts ----------------------------------------------------------------------------------------

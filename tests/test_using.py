@@ -383,6 +383,19 @@ def test_closing_what_is_joined_leaves_the_connection_to_the_caller(
     assert (paid(url), ledger.head()) == (["first", "last"], 1)
 
 
+def test_what_is_joined_outlives_the_ledger_that_it_came_from(
+    ledger: Ledger, caller: Caller, joined: Ledger, url: str
+):
+    """It ends with the caller's transaction, and with nothing else."""
+    ledger.close()
+    assert joined.record(enrolment("P-1")) == Receipt(1)
+    assert joined.statement("P-1", as_of=JULY_2).lines
+    caller.commit()
+
+    with Ledger.open(url) as again:
+        assert again.head() == 1
+
+
 # --- refusals -----------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from prakerja_ledger.domain.errors import NotInView, Refusal
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.facts import Fact, data_of
 from prakerja_ledger.domain.schemes import Line, Programme
-from prakerja_ledger.domain.streams import Participant, ProgrammeStream
+from prakerja_ledger.domain.streams import Participant, ProgrammeStream, Stream
 from prakerja_ledger.domain.time import Instant, instant, instant_of
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.dossier import (
@@ -267,7 +267,7 @@ def situation(
     if seen is None:
         raise NotInView(participant=participant.id, as_of=today)
     dossier = recorded = open_dossier(seen, view, programme)
-    if any(event.occurred_at >= view.bound for event in participant.events):
+    if not _all_by(participant, view):
         all_seen = look(participant, _EVERYTHING)
         assert all_seen is not None, "more is in this view than in the other"
         recorded = open_dossier(all_seen, _EVERYTHING, programme)
@@ -277,8 +277,14 @@ def situation(
         around=around,
         programme=programme,
         recorded=recorded,
-        hold=look_at_programme(stream, _EVERYTHING).hold,
+        hold=around.hold if _all_by(stream, view) else look_at_programme(stream, _EVERYTHING).hold,
     )
+
+
+def _all_by(stream: Stream, view: View) -> bool:
+    """Whether nothing on the stream is dated after the view's day."""
+    bound = view.bound
+    return all(event.occurred_at < bound for event in stream.events)
 
 
 _EVERYTHING: Final = View(as_of=date.max - timedelta(days=1))

@@ -38,7 +38,7 @@ class InvalidInput(PrakerjaLedgerError):
 
 
 class InvalidField(InvalidInput):
-    """One field of a fact breaks its rule."""
+    """A field of a fact or a command, or something else that was handed over, breaks its rule."""
 
     code = "INVALID_FIELD"
     template = "field {field} is {found}; expected {expected}. Correct it and send the event again."

@@ -7,7 +7,6 @@ one by one in the contract's order and says which failed. Both end in the same c
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -244,4 +243,4 @@ def write_event(event: Event) -> bytes:
     if event.recorded_at != event.occurred_at:
         given["recordedtime"] = in_wib(event.recorded_at)
     given["data"] = f.data_of(event.fact)
-    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from attrs import define, field
 
@@ -19,10 +19,10 @@ from prakerja_ledger.domain.fields import wrong
 from prakerja_ledger.domain.register import Duplicate, Register, conflicting, not_enrolled
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Stream
-from prakerja_ledger.domain.time import Instant, date_of, in_wib, instant_of
+from prakerja_ledger.domain.time import Instant, date_of, in_wib, instant, instant_of
 from prakerja_ledger.evidence.fingerprint import fingerprint
 from prakerja_ledger.evidence.json_line import LONGEST_LINE
-from prakerja_ledger.evidence.wire import read_event, too_long
+from prakerja_ledger.evidence.wire import read_event, too_long, write_event
 from prakerja_ledger.ledger.cloudevent import CloudEvent, Recordable, as_line
 from prakerja_ledger.ledger.journal import PROGRAMME_STREAM, Intent, Writing, stream_name
 from prakerja_ledger.ledger.mapper import RecordedEvent
@@ -37,8 +37,6 @@ def now_by(clock: Clock) -> Instant:
     if not isinstance(said, datetime) or said.utcoffset() is None:
         raise wrong("clock", said, "a function that gives an aware datetime, such as now(UTC)")
     return instant_of(said)
-
-
 
 
 @define(eq=False)
@@ -116,16 +114,7 @@ class Recording:
 
     def take(self, turn: Turn) -> RecordedEvent | Duplicate:
         line, event = self._recordable()
-        event = placing(turn.writing, turn.register.identities)(event, len(turn.pending))
-        outcome = turn.register.record(event)
-        if isinstance(outcome, Refusal):
-            if outcome.code == Conflict.code:
-                given = fingerprint(*_content(event))
-                _conflict(turn, event.subject, event.identity, outcome.fields["position"], given)
-            raise Refused(refusal=outcome)
-        if isinstance(outcome, Duplicate):
-            return outcome
-        return recorded_event(outcome.stream, event, line)
+        return taken_in(turn, event, line)
 
     def _recordable(self) -> tuple[bytes, Event]:
         """The event of the line, and the line with the time of recording where it had none."""
@@ -139,6 +128,26 @@ class Recording:
         if len(stamped) > LONGEST_LINE:
             raise Refused(refusal=too_long())
         return stamped, read._replace(recorded_at=now)
+
+
+def taken_in(turn: Turn, event: Event, line: bytes) -> RecordedEvent | Duplicate:
+    """Judge an event and fold it in. Raises Refused or Conflict."""
+    event = placing(turn.writing, turn.register.identities)(event, len(turn.pending))
+    outcome = turn.register.record(event)
+    if isinstance(outcome, Refusal):
+        if outcome.code == Conflict.code:
+            given = fingerprint(*_content(event))
+            _conflict(turn, event.subject, event.identity, outcome.fields["position"], given)
+        raise Refused(refusal=outcome)
+    if isinstance(outcome, Duplicate):
+        return outcome
+    return recorded_event(outcome.stream, event, line)
+
+
+READ_AGAIN: Final = frozenset({f.Enrolled, f.EnrolmentCorrected}) | {
+    kind for kind in f.FACTS.values() if kind.stream == f.PROGRAMME
+}
+"""Facts that reading asks more of than their fields: a scheme that is registered, a subject."""
 
 
 def _content(event: Event) -> tuple[str, str, dict[str, Any]]:
@@ -182,19 +191,39 @@ class Execution:
         fact = self._decided(turn.register, now)
         if isinstance(fact, Refusal):
             raise Refused(refusal=fact)
-        time, recorded = command.time, None
-        if time is None:
-            happened_at, recorded_at = dated(type(fact), self._moved(turn.register), now)
-            time, recorded = in_wib(happened_at), in_wib(recorded_at)
-        event = CloudEvent(
-            source=command.source,
-            id=command.id,
-            subject=command.subject,
-            time=time,
-            recordedtime=recorded,
-            fact=fact,
-        )
-        return Recording(event, self._programme, self._clock).take(turn)
+        event = self._event(fact, now, turn.register)
+        line = self._line(event)
+        if type(fact) in READ_AGAIN or len(line) > LONGEST_LINE:
+            return Recording(line, self._programme, self._clock).take(turn)
+        return taken_in(turn, event, line)
+
+    def _line(self, event: Event) -> bytes:
+        """The line of the event, which read again is the same event (a law that a test holds).
+
+        Reading it once more here, to be sure, was a fifth of the time of a command.
+        """
+        try:
+            return write_event(event)
+        except UnicodeEncodeError:  # half a surrogate pair: let reading say what is wrong
+            given = CloudEvent(
+                source=event.source,
+                id=event.id,
+                subject=event.subject,
+                time=in_wib(event.occurred_at),
+                fact=event.fact,
+            )
+            return Recording(given, self._programme, self._clock)._line  # noqa: SLF001  # it raises
+
+    def _event(self, fact: Fact, now: Instant, register: Register) -> Event:
+        """The event that the command becomes, its times as a reader of its line would have them."""
+        command = self._command
+        if command.time is None:
+            happened_at, recorded_at = dated(type(fact), self._moved(register), now)
+        else:
+            time = command.time
+            happened_at = instant(time) if isinstance(time, str) else instant_of(time)
+            recorded_at = max(now, happened_at)
+        return Event(command.source, command.id, command.subject, fact, happened_at, recorded_at)
 
     def _moved(self, register: Register) -> Stream | None:
         """The stream that the command's fact will stand on, where there is one yet."""
