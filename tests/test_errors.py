@@ -89,7 +89,7 @@ def turn_lost(tmp_path):
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM stored_events").fetchall()
             ledger.record(as_lines(linked())[0])
-            ledger.using(connection).record(as_lines(enrolled("P-2"))[0])
+            ledger.using(connection).record(as_lines(enrolled(who="P-2"))[0])
 
 
 def unusable_connection(tmp_path):

@@ -44,7 +44,7 @@ class Registrar:
         assert self._streams is not None, "made with the register"
         assert self._identities is not None, "made with the register"
         self._streams.reading = writing
-        self._identities.finder = writing
+        self._identities.turn_over(writing)
         version = writing.version()
         if version != self.version:
             self.version = version

@@ -53,10 +53,24 @@ class JournalIdentities:
     """Whether `added` holds every identity: the journal was empty, and none was let go since."""
     added: dict[tuple[str, str], int] = field(factory=dict)
 
+    _absent: tuple[str, str] | None = None
+    """The identity last looked for in vain, in this turn: it is asked for and then claimed."""
+
+    def turn_over(self, finder: FindsIdentities) -> None:
+        """Another look, in which others may have taken any identity."""
+        self.finder = finder
+        self._absent = None
+
     def find(self, source: str, id: str) -> int | None:
         """The position of the recorded event of this identity."""
-        found = self.added.get((source, id))
-        return found if found is not None or self.complete else self.finder.find(source, id)
+        key = (source, id)
+        found = self.added.get(key)
+        if found is not None or self.complete or key == self._absent:
+            return found
+        found = self.finder.find(source, id)
+        if found is None:
+            self._absent = key
+        return found
 
     def claim(self, source: str, id: str, position: int) -> int:
         """Take the identity for a position, unless it is taken; returns the position that has it."""
