@@ -230,8 +230,11 @@ def is_blank(line: bytes) -> bool:
     return not line.strip(b" \t\r\n")
 
 
-def write_event(event: Event) -> bytes:
-    """An event as a line of history format 1, without LF: compact, in the order of the contract."""
+def write_event(event: Event, *, stamped: bool = False) -> bytes:
+    """An event as a line of history format 1, without LF: compact, in the order of the contract.
+
+    `stamped` names the recording time also where it is the event's own.
+    """
     given: dict[str, Any] = {
         "specversion": "1.0",
         "id": event.id,
@@ -240,7 +243,7 @@ def write_event(event: Event) -> bytes:
         "subject": event.subject,
         "time": in_wib(event.occurred_at),
     }
-    if event.recorded_at != event.occurred_at:
+    if stamped or event.recorded_at != event.occurred_at:
         given["recordedtime"] = in_wib(event.recorded_at)
     given["data"] = f.data_of(event.fact)
     return _encode(given)

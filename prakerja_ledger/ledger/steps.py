@@ -203,7 +203,7 @@ class Execution:
         Reading it once more here, to be sure, was a fifth of the time of a command.
         """
         try:
-            return write_event(event)
+            return write_event(event, stamped=True)
         except UnicodeEncodeError:  # half a surrogate pair: let reading say what is wrong
             given = CloudEvent(
                 source=event.source,
