@@ -6,6 +6,7 @@ import argparse
 import importlib.metadata
 import os
 import platform
+import re
 import sqlite3
 import statistics
 import subprocess
@@ -184,12 +185,30 @@ def machine() -> str:
     return f"{os.cpu_count()} × {model}, {memory_gib:.0f} GiB, {platform.system()}"
 
 
+def renewed(page: str, sections: str) -> str:
+    """The page with these sections in place of those of the same headings, or at its end."""
+    for section in re.split(r"^(?=## )", sections, flags=re.MULTILINE)[1:]:
+        heading = re.escape(section.partition("\n")[0])
+        page, found = re.subn(
+            rf"^{heading}\n.*?(?=^## |\Z)",
+            lambda _, text=section: text,  # type: ignore[misc]  # bound now, not later
+            page,
+            flags=re.MULTILINE | re.DOTALL,
+        )
+        if not found:
+            page = f"{page.rstrip()}\n\n{section}"
+    return page.rstrip() + "\n"
+
+
 def main() -> None:
     """Run it all."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--output", type=Path)
     arguments.add_argument("--runs", type=int, default=5)
     arguments.add_argument("--scale", type=float, default=1.0, help="smaller for a quick look")
+    arguments.add_argument(
+        "--commands", action="store_true", help="only commands; other sections of --output stay"
+    )
     given = arguments.parse_args()
     packages = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
@@ -207,6 +226,11 @@ def main() -> None:
         folder = Path(name)
         path, small = folder / "history.jsonl", folder / "small.jsonl"
         histories.write(path, int(14_000 * given.scale), "time")
+        if given.commands:
+            fresh = commands(int(60 * given.scale), given.runs, path)
+            given.output.write_text(renewed(given.output.read_text(encoding="utf-8"), fresh))
+            print(fresh)
+            return
         page += table(
             "Reading a file",
             reading.measure(path, given.runs),

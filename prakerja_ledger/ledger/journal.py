@@ -60,8 +60,6 @@ def closed(url: str) -> LedgerFault:
     return LedgerFault(source=url, problem="the ledger is closed. Open it again with Ledger.open.")
 
 
-Expecting = Callable[[Intent, Sequence[RecordedEvent]], Sequence[int] | None]
-"""An append on a condition (see `Journal.expecting`)."""
 Plan = Callable[[], Intent | None]
 """Asked for the intent by a store that has a use for it; None where it is not known beforehand."""
 
@@ -137,15 +135,6 @@ class Journal(Protocol):
 
         Without a plan it may append to any stream. Raises TurnLost where the store undid the turn
         in favour of another's, and CommitInDoubt where it cannot tell whether it was stored.
-        """
-
-    @property
-    def expecting(self) -> Expecting | None:
-        """An append in one go, on a condition; None where the store has no use for it.
-
-        Appends the events if every stream of the intent still is at its version there, and every
-        identity is new, and returns their positions; else None, and has appended nothing. Raises as
-        leaving `writing` does.
         """
 
     def using(self, connection: Any) -> Journal:

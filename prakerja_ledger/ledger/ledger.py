@@ -20,7 +20,6 @@ from prakerja_ledger.domain.errors import (
     Conflict,
     NoSuchLine,
     OutcomeUnknown,
-    PrakerjaLedgerError,
     Refused,
     TurnLost,
     UnreadableSource,
@@ -29,9 +28,8 @@ from prakerja_ledger.domain.fields import check_position, check_text, wrong
 from prakerja_ledger.domain.register import Duplicate
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme, check_programme
 from prakerja_ledger.domain.time import Instant, date_of
-from prakerja_ledger.ledger.ahead import Ahead, NotAtHand
 from prakerja_ledger.ledger.cloudevent import Recordable
-from prakerja_ledger.ledger.journal import Expecting, Intent, Journal, Reading
+from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of, now_by
@@ -212,9 +210,6 @@ class Ledger:
             return []
         registrar = self._idle_registrar()
         try:
-            told = self._ahead(registrar, steps)
-            if told is not None:
-                return told
             for _ in range(self._attempts - 1):
                 with suppress(TurnLost):
                     return self._turn(registrar, steps)
@@ -222,47 +217,6 @@ class Ledger:
         finally:
             if self._keeps_folded:
                 self._registrars.append(registrar)
-
-    def _ahead(self, registrar: Registrar, steps: Sequence[Step]) -> list[Receipt] | None:
-        """The steps judged before the lock, and appended if that held (module `ahead`); else None."""
-        append = self.journal.expecting
-        intent = intent_of(steps, registrar.known) if append and registrar.ready else None
-        if append is None or intent is None:
-            return None
-        pending: list[RecordedEvent] = []
-        ahead = Ahead(intent, registrar.last_of(intent.streams))
-        try:
-            _judge_ahead(Turn(registrar.ahead(ahead), ahead, pending), steps)
-        except (NotAtHand, PrakerjaLedgerError):  # what it rests on may be past
-            registrar.not_ahead(folded=bool(pending))
-            return None
-        except BaseException:
-            registrar.forget()
-            raise
-        return self._appended_ahead(registrar, pending, append, intent)
-
-    def _appended_ahead(
-        self,
-        registrar: Registrar,
-        pending: Sequence[RecordedEvent],
-        append: Expecting,
-        intent: Intent,
-    ) -> list[Receipt] | None:
-        positions = None
-        try:
-            positions = append(intent, pending)
-        except TurnLost:
-            return None
-        except CommitInDoubt as error:
-            source, id = pending[-1].event.identity
-            raise OutcomeUnknown(source=source, id=id, problem=error.fields["problem"]) from error
-        finally:
-            if positions is None:
-                registrar.forget()
-        if positions is not None:
-            registrar.appended_ahead(pending, positions)
-            return [Receipt(position) for position in positions]
-        return None
 
     def _idle_registrar(self) -> Registrar:
         try:
@@ -405,12 +359,3 @@ class Ledger:
     def streams(self, reading: Reading) -> JournalStreams:
         """The streams as domain values, inside one look at the journal."""
         return JournalStreams(reading, self._mapper)
-
-
-def _judge_ahead(turn: Turn, steps: Sequence[Step]) -> None:
-    """Judge steps on what is folded. Raises NotAtHand where one was met before."""
-    for step in steps:
-        outcome = step.take(turn)
-        if isinstance(outcome, Duplicate):
-            raise NotAtHand
-        turn.pending.append(outcome)

@@ -7,13 +7,12 @@ somebody else wrote in between, each stream is caught up when it is next asked f
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 
 from prakerja_ledger.domain.register import Register
 from prakerja_ledger.domain.schemes import Programme
-from prakerja_ledger.ledger.ahead import Ahead
 from prakerja_ledger.ledger.journal import Writing
-from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
+from prakerja_ledger.ledger.mapper import LedgerMapper
 from prakerja_ledger.ledger.streams import JournalIdentities, JournalStreams
 
 
@@ -34,8 +33,6 @@ class Registrar:
         self._most_identities = most_identities
         self.version: Hashable = None
         """What the journal's version was when everything known was folded; None: nothing is."""
-        self.last = 0
-        """The highest position that was recorded through it."""
         self._streams: JournalStreams | None = None
         self._register: Register | None = None
         self._identities: JournalIdentities | None = None
@@ -71,47 +68,6 @@ class Registrar:
             self._streams is not None and len(self._streams.participants.known) > self._most_streams
         )
 
-    def ahead(self, ahead: Ahead) -> Register:
-        """The register as it is, over what is folded; only where `ready`."""
-        assert self._streams is not None, "ready"
-        assert self._identities is not None, "ready"
-        assert self._register is not None, "ready"
-        self._streams.reading = ahead
-        self._identities.turn_over(ahead)
-        return self._register
-
-    def not_ahead(self, *, folded: bool) -> None:
-        """Nothing of what was judged ahead counts: neither what was folded, nor a claimed identity."""
-        if folded:
-            self.forget()
-        elif self._identities is not None:
-            self._identities.added.clear()
-
-    @property
-    def ready(self) -> bool:
-        """Whether anything is folded that a step could be judged on."""
-        return self._register is not None and not self._is_full() and not self.complete
-
-    def last_of(self, names: Iterable[str]) -> int:
-        """The highest position known, of all recorded here and in these streams."""
-        assert self._streams is not None, "ready"
-        return max(self.last, *(self._streams.last_of(name) for name in names))
-
-    def appended_ahead(self, events: Sequence[RecordedEvent], positions: Sequence[int]) -> None:
-        """What was judged ahead is recorded, at these positions. Others may have written as well."""
-        assert self._streams is not None, "ready"
-        assert self._identities is not None, "ready"
-        self._identities.added.clear()
-        self.last = positions[-1]
-        if any(one.event.position != at for one, at in zip(events, positions, strict=True)):
-            for name in {one.originator_id for one in events}:
-                mine = [
-                    (one.event.position, at)
-                    for one, at in zip(events, positions, strict=True)
-                    if one.originator_id == name
-                ]
-                self._streams.move(name, dict(mine))
-
     @property
     def complete(self) -> bool:
         """Whether all that is recorded is at hand, so that nothing has to be fetched."""
@@ -133,7 +89,6 @@ class Registrar:
         identities = self._identities
         if identities is None or not positions:
             return
-        self.last = positions[-1]
         if len(identities.added) > self._most_identities:
             identities.complete = False
         if not identities.complete:

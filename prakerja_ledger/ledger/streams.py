@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from attrs import define, field
@@ -119,31 +119,14 @@ class JournalStreams:
 
     def folded(self, name: str) -> int:
         """How many events of a stream are folded already."""
-        kept = self._kept(name)
-        return 0 if kept is None else len(kept.stream.events)
-
-    def last_of(self, name: str) -> int:
-        """The last position of a stream that is folded."""
-        kept = self._kept(name)
-        return 0 if kept is None or not kept.stream.events else kept.stream.events[-1].position
-
-    def move(self, name: str, positions: Mapping[int, int]) -> None:
-        """Fold a stream anew, with events at other positions than they were folded at."""
-        kept = self._kept(name)
-        assert kept is not None, "it was just folded"
-        events = [
-            event._replace(position=positions.get(event.position, event.position))
-            for event in kept.stream.events
-        ]
-        kept.stream = type(kept.stream)(kept.stream.id)
-        kept.stream.restore(events)
-
-    def _kept(self, name: str) -> Kept[Any] | None:
         if name == PROGRAMME_STREAM:
-            return self._programme
+            return len(self._programme.stream.events)
+        kept: Kept[Any] | None
         if name.startswith(PARTICIPANT_PREFIX):
-            return self.participants.known.get(name.removeprefix(PARTICIPANT_PREFIX))
-        return self.packages.known.get(name.removeprefix(PACKAGE_PREFIX))
+            kept = self.participants.known.get(name.removeprefix(PARTICIPANT_PREFIX))
+        else:
+            kept = self.packages.known.get(name.removeprefix(PACKAGE_PREFIX))
+        return 0 if kept is None else len(kept.stream.events)
 
     def caught_up(self, kept: Kept[S], name: str) -> S:
         """The stream with what was added to it since it was last looked at."""

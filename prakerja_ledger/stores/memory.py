@@ -130,9 +130,6 @@ class MemoryWriting(MemoryReading):
 class MemoryJournal:
     """A journal in memory."""
 
-    expecting: Final = None
-    """A turn costs no way to a server; there is nothing to save."""
-
     def __init__(self, url: str, books: Books) -> None:
         self.url = url
         self.books = books

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import count, groupby
-from select import POLLIN, poll
 from types import TracebackType
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -29,9 +28,9 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.ledger.journal import Expecting, Intent, Journal, Plan, StoredLine, closed
+from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
-from prakerja_ledger.ledger.shards import position_at, shard_of, shards_of
+from prakerja_ledger.ledger.shards import position_at, shards_of
 from prakerja_ledger.stores.postgres_copy import Copying
 from prakerja_ledger.stores.postgres_recorder import (
     BEGIN_READING,
@@ -45,7 +44,7 @@ from prakerja_ledger.stores.postgres_recorder import (
     rows_of,
 )
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
-from prakerja_ledger.stores.postgres_text import binaries, numbers, original, storable, texts
+from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 
 B = TypeVar("B")
@@ -309,29 +308,6 @@ def by_kind(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     return heads, found, streams
 
 
-def expecting_parameters(
-    events: Sequence[RecordedEvent], mapper: LedgerMapper, shards: int
-) -> list[str]:
-    """Events as `append_expecting` takes them, without the positions that it gives."""
-    stored = [mapper.to_stored_event(one) for one in events]
-    return [
-        texts(storable(str(one.originator_id)) for one in stored),
-        numbers(one.originator_version for one in stored),
-        texts(one.topic for one in stored),
-        binaries(one.state for one in stored),
-        numbers(shard_of(str(one.originator_id), shards) for one in stored),
-        texts(storable(one.event.source) for one in events),
-        texts(storable(one.event.id) for one in events),
-    ]
-
-
-def has_died(connection: Connection[Any]) -> bool:
-    """Whether an idle connection was closed by its peer: then there is something to be read on it."""
-    asked = poll()
-    asked.register(connection.fileno(), POLLIN)
-    return bool(asked.poll(0))
-
-
 def rows_in_turn(cursor: ClientCursor[Row]) -> Iterator[list[Row]]:
     """The rows of each statement of a message that gave any."""
     more: bool | None = True
@@ -409,47 +385,6 @@ class PostgresJournal:
         """The writer of the intent's shards; what it appended is durable when the context ends."""
         self.check_may_write()
         return WritersTurn(self, plan() if plan is not None else None)
-
-    @property
-    def expecting(self) -> Expecting | None:
-        """A whole turn in one message, where the database has the function for it."""
-        writes = self.rights.writes
-        return None if writes is None or writes.expecting is None else self._append_expecting
-
-    def _append_expecting(
-        self, intent: Intent, events: Sequence[RecordedEvent]
-    ) -> Sequence[int] | None:
-        self._check_open()
-        writes, shards = self.rights.writes, self.rights.shards
-        assert writes is not None, "asked for before"
-        assert writes.expecting is not None, "asked for before"
-        connection = borrow(self.pool, self.url)
-        connection.patience = self.patience
-        try:
-            if has_died(connection):
-                return None  # nothing was asked of it yet; the ordinary way replaces it
-            cursor = ClientCursor(connection, row_factory=tuple_row)
-            cursor.execute(
-                writes.expecting,
-                [
-                    numbers(taken_by(intent, shards)),
-                    *stream_parameters(intent.streams),
-                    *expecting_parameters(events, self.mapper, shards),
-                ],
-            )
-            positions = [row[0] for row in next(rows_in_turn(cursor))]
-            while cursor.nextset():
-                pass
-            tag = cursor.statusmessage
-        except psycopg.Error as error:
-            if lost(connection, error):
-                raise CommitInDoubt(source=self.url, problem=f"{told(error)}.") from error
-            raise fault(self.url, error) from error
-        finally:
-            self.let_go(connection)
-        if tag != "COMMIT":
-            raise fault(self.url, psycopg.OperationalError(f"the commit ended as {tag}"))
-        return positions or None
 
     def check_may_write(self) -> None:
         """Raises LedgerFault where the role may only read."""

@@ -30,9 +30,6 @@ _SAVEPOINT: Final = "prakerja_ledger_step"
 class JoinedJournal:
     """The journal on a connection of the caller's. What it appends is durable when that commits."""
 
-    expecting: Final = None
-    """A turn costs no way to a server; there is nothing to save."""
-
     def __init__(self, journal: PostgresJournal, connection: Any) -> None:
         self.url = journal.url
         self._journal = journal

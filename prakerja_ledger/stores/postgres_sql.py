@@ -205,51 +205,6 @@ BEGIN
     {append_body};
 END $$;
 
--- A whole turn in one message, for a writer who has judged already: appended only where every stream
--- is still at the version it was judged at and every identity is new; else nothing, and no rows.
-CREATE FUNCTION {s}.append_expecting(taken integer[], looked text[], expected bigint[],
-    names text[], versions bigint[], topics text[], states bytea[], homes integer[],
-    sources text[], ids text[]) RETURNS SETOF bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-    latest bigint;
-BEGIN
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        SET LOCAL synchronous_commit = 'on';
-    END IF;
-    SELECT max(h.clock) INTO latest FROM ({take_body}) AS h;
-    FOR n IN 1 .. cardinality(looked) LOOP
-        IF expected[n] <> (SELECT coalesce(max(e.originator_version), 0)
-                FROM {s}.stored_events AS e WHERE e.originator_id = looked[n]) THEN
-            RETURN;
-        END IF;
-    END LOOP;
-    FOR n IN 1 .. cardinality(ids) LOOP
-        IF EXISTS (SELECT FROM {s}.stored_events AS e
-                WHERE e.source = sources[n] AND e.id = ids[n]) THEN
-            RETURN;
-        END IF;
-    END LOOP;
-    IF cardinality(names) = 1 THEN
-        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state,
-                notification_id, shard, number, source, id)
-            SELECT names[1], versions[1], topics[1], states[1], (latest + 1) * {shards} + homes[1],
-                homes[1], h.number + 1, sources[1], ids[1]
-            FROM {s}.heads AS h WHERE h.shard = homes[1];
-    ELSE
-        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state,
-                notification_id, shard, number, source, id)
-            SELECT u.name, u.version, u.topic, u.state, (latest + u.n) * {shards} + u.home, u.home,
-                h.number + row_number() OVER (PARTITION BY u.home ORDER BY u.n), u.source, u.id
-            FROM unnest(names, versions, topics, states, homes, sources, ids) WITH ORDINALITY
-                AS u (name, version, topic, state, home, source, id, n)
-            JOIN {s}.heads AS h ON h.shard = u.home;
-    END IF;
-    FOR n IN 1 .. cardinality(names) LOOP
-        RETURN NEXT (latest + n) * {shards} + homes[n];
-    END LOOP;
-END $$;
-
 -- The rest of what a role needs that has no right on any table.
 CREATE FUNCTION {s}.about() RETURNS SETOF {s}.ledger
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
@@ -348,8 +303,6 @@ GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writ
 GRANT INSERT ON {s}.stored_events TO {s}_writer;
 GRANT EXECUTE ON FUNCTION {s}.take(integer[]), {s}.find(text[], text[]),
     {s}.open_turn(integer[], text[], text[], text[], bigint[]),
-    {s}.append_expecting(integer[], text[], bigint[], text[], bigint[], text[], bytea[], integer[],
-        text[], text[]),
     {s}.streams(text[], bigint[]),
     {s}.append(text[], bigint[], text[], bytea[], bigint[], integer[], bigint[], text[], text[])
     TO {s}_writer, {s}_caller;
@@ -377,7 +330,7 @@ def create_script(schema: str, shards: int, *, functions: bool = True) -> str:
     parts.append(_ROWS.format(s=schema, version=SCHEMA_VERSION, shards=shards))
     if functions:
         parts.append(_guards(schema, shards))
-        parts.append(_functions(schema, shards))
+        parts.append(_functions(schema))
     return "\n".join(parts)
 
 
@@ -402,10 +355,10 @@ def _guards(schema: str, shards: int) -> str:
     return _GUARDS.format(s=schema, shards=shards, **among)
 
 
-def _functions(schema: str, shards: int) -> str:
+def _functions(schema: str) -> str:
     numbered = [f"${n}" for n in range(1, len(COLUMNS) + 1)]
     bodies = {name: _body(name, schema, *numbered) for name in _BODIES}
-    return _FUNCTIONS.format(s=schema, shards=shards, **bodies)
+    return _FUNCTIONS.format(s=schema, **bodies)
 
 
 def role_script(schema: str, *, functions: bool = True) -> str:
@@ -441,8 +394,6 @@ class WriteStatements:
     """What a transaction begins with besides that somebody else began; empty where `take` sees to it."""
     open: str | None
     """Begins a turn with all that the writer said it would need, where the engine has functions."""
-    expecting: str | None
-    """A whole turn in one message, where the engine has functions."""
     take: str
     find: str
     stream: str
@@ -502,11 +453,6 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
                 f"SELECT * FROM {schema}.open_turn("
                 "%s::integer[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
             ),
-            expecting=(
-                f"{_BEGIN}SELECT * FROM {schema}.append_expecting(%s::integer[], %s::text[], "
-                "%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::integer[], "
-                "%s::text[], %s::text[]); COMMIT"
-            ),
             take=f"SELECT * FROM {schema}.take(%s::integer[])",
             find=f"SELECT * FROM {schema}.find(%s::text[], %s::text[])",
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
@@ -518,7 +464,6 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
         begin=_BEGIN + _DURABLE,
         durable=_DURABLE,
         open=None,
-        expecting=None,
         take=_body("take_body", schema, "%s::integer[]"),
         find=_body("find_body", schema, "%s::text[]", "%s::text[]"),
         stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),

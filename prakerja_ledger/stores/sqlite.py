@@ -151,9 +151,6 @@ class SQLiteWriting(SQLiteReading):
 class SQLiteJournal:
     """A journal in one SQLite file."""
 
-    expecting: Final = None
-    """A turn costs no way to a server; there is nothing to save."""
-
     def __init__(self, url: str, factory: LedgerFactory) -> None:
         self.url = url
         self.path = path_of(url)

@@ -22,9 +22,6 @@ at the file before somebody else wrote to it, so that nothing is judged on what 
 class JoinedSQLiteJournal:
     """The journal on a connection of the caller's. What it appends is durable when that commits."""
 
-    expecting: Final = None
-    """A turn costs no way to a server; there is nothing to save."""
-
     def __init__(self, journal: SQLiteJournal, connection: Any) -> None:
         self.url = journal.url
         self._journal = journal
