@@ -330,7 +330,9 @@ log_line_prefix = '%m [%p] %q%u@%d '
     def answers(self) -> bool:
         # By the server's own word: whoever answers at the port may be another server.
         path = self.folder / "data" / "postmaster.pid"
-        told = path.read_text().splitlines() if path.exists() else []
+        told: list[str] = []
+        with suppress(FileNotFoundError):  # not there yet, or just gone
+            told = path.read_text().splitlines()
         return told[:1] == [str(self.pid)] and told[7:] == ["ready   "]
 
     def new_database(self) -> str:
