@@ -61,12 +61,13 @@ def postgres_targets(server: PostgresServer, shards: tuple[int, ...]) -> dict[st
 def one_client(targets: Mapping[str, Target], lives: int, runs: int, *, a_call: int = 1) -> list[Row]:
     """One client: so many lives a run, one command a call or a whole life."""
     with ExitStack() as held:
-        starts = {name: 0 for name in targets}
+        others = a_call * 10_000_000  # lives of another measurement on the same stores
+        starts = {name: others for name in targets}
         subjects: dict[str, Callable[[], int]] = {}
         for name, (peer, where) in targets.items():
             do = PEERS[peer](where, held)
             for n in range(3):  # warm
-                for command in life(9_000_000 + n):
+                for command in life(others + 9_000_000 + n):
                     do([command])
 
             def run(name: str = name, do: Any = do) -> int:
