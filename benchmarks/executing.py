@@ -15,11 +15,11 @@ from benchmarks.commands import LIFE, in_turns, july_2, life
 from benchmarks.measure import Row, interleaved
 from benchmarks.peers import (
     PEERS,
-    Participant,
     Participants,
     make_bare_postgres,
     make_bare_sqlite,
     make_stock,
+    save_thousands,
     stock_environment,
     umadb_server,
 )
@@ -180,16 +180,7 @@ def _our_import(server: PostgresServer, path: Path) -> int:
 
 def _stock_save(server: PostgresServer, lines: list[bytes]) -> int:
     with ExitStack() as held:
-        app = Participants(env={**stock_environment(server.url(server.new_database()))})
+        app = Participants(env=stock_environment(server.url(server.new_database())))
         held.callback(app.close)
-        people: dict[str, Participant] = {}
-        for line in lines:
-            given = json.loads(line)
-            person = people.get(given["subject"])
-            if person is None:
-                person = people[given["subject"]] = Participant()
-            person.record(given["type"], datetime.fromisoformat(given["time"]), given["data"])
-        everyone = list(people.values())
-        for start in range(0, len(everyone), 1000):
-            app.save(*everyone[start : start + 1000])
+        save_thousands(app, lines)
     return len(lines)

@@ -11,18 +11,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from eventsourcing.application import Application
-from eventsourcing.domain import Aggregate, event
-
 from benchmarks.measure import Row, interleaved
+from benchmarks.peers import (
+    SQLITE_TABLE,
+    Participant,
+    Participants,
+    save_thousands,
+    stock_environment,
+)
 from prakerja_ledger.interfaces import source
 from prakerja_ledger.ledger.importing import Importer
 from prakerja_ledger.ledger.ledger import Ledger
 
-TABLE = (
-    "CREATE TABLE events (position INTEGER PRIMARY KEY, participant TEXT NOT NULL, seq INTEGER NOT NULL,"
-    " type TEXT NOT NULL, at TEXT NOT NULL, data TEXT NOT NULL, UNIQUE (participant, seq))"
-)
 INSERT = "INSERT INTO events (participant, seq, type, at, data) VALUES (?,?,?,?,?)"
 SELECT = "SELECT seq, type, at, data FROM events WHERE participant=? ORDER BY seq"
 
@@ -32,7 +32,7 @@ def bare_database(folder: Path) -> sqlite3.Connection:
     database = sqlite3.connect(folder / "bare.db", isolation_level=None)
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
-    database.execute(TABLE)
+    database.execute(SQLITE_TABLE)
     return database
 
 
@@ -66,45 +66,16 @@ def our_bulk(path: Path) -> int:
     return count
 
 
-class Participant(Aggregate):
-    """The participant as a stock aggregate."""
-
-    def __init__(self) -> None:
-        self.facts = 0
-
-    @event("Recorded")
-    def record(self, kind: str, at: datetime, data: dict[str, Any]) -> None:
-        self.facts += 1
-
-
-class Participants(Application):
-    """The stock application, its mapper and transcoder as they come."""
-
-
 def stock(folder: Path) -> Participants:
     """Stock `eventsourcing` on a SQLite file."""
-    return Participants(
-        env={
-            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-            "SQLITE_DBNAME": str(folder / "stock.db"),
-        }
-    )
+    return Participants(env=stock_environment(str(folder / "stock.db")))
 
 
 def stock_bulk(lines: list[bytes]) -> int:
     """Whole participants, a thousand to a save."""
     with tempfile.TemporaryDirectory() as name:
         app = stock(Path(name))
-        people: dict[str, Participant] = {}
-        for line in lines:
-            given = json.loads(line)
-            person = people.get(given["subject"])
-            if person is None:
-                person = people[given["subject"]] = Participant()
-            person.record(given["type"], datetime.fromisoformat(given["time"]), given["data"])
-        everyone = list(people.values())
-        for start in range(0, len(everyone), 1000):
-            app.save(*everyone[start : start + 1000])
+        save_thousands(app, lines)
         app.close()
     return len(lines)
 

@@ -29,7 +29,7 @@ from tests.faults.instrument import ROOT
 from tests.faults.postgres import site
 from tests.faults.proxy import Plan, Proxy
 from tests.faults.runs import Fault, faults, run
-from tests.ledger_support import Clock, enrolment
+from tests.ledger_support import Clock, enrolment, purchase
 from tests.test_executing import command, instruct, ordinary_life
 
 SEED = int(os.environ.get("PRAKERJA_SEED", random.randrange(1_000_000)))
@@ -133,19 +133,26 @@ def test_a_turn_that_cannot_look_at_the_journal_leaves_the_writers_lock(
     ledger.close()
 
 
+def look_ahead(ledger: Ledger) -> None:
+    """Record of somebody unknown, after a first turn."""
+    ledger.resolve("//pmo", "e-1")
+    ledger.record(purchase("P-1"))
+
+
 @pytest.mark.parametrize(
     ("begins", "call"),
     [
-        (b"BEGIN ISOLATION LEVEL READ COMMITTED", lambda ledger: ledger.record(enrolment("P-1"))),
+        (b"SELECT * FROM prakerja_ledger.streams(", look_ahead),
+        (b"BEGIN ISOLATION LEVEL READ COMMITTED", lambda ledger: ledger.resolve("//pmo", "e-1")),
         (b"BEGIN ISOLATION LEVEL REPEATABLE READ", Ledger.head),
     ],
-    ids=["writing", "reading"],
+    ids=["looking ahead", "taking a turn", "reading"],
 )
 def test_a_server_that_says_nothing_is_waited_for_once(begins: bytes, call: Callable[[Ledger], Any]):
     """`answer_timeout` bounds a call: a silent connection is not an idle one that had died."""
     name = site().server.new_database()
     apply(site().server.url(name))
-    silent = Plan(form="turn never answered", every=1, begins=begins)
+    silent = Plan(form="turn never answered", every=1, begins=(begins,))
     ended: list[Exception] = []
 
     def ask(url: str) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from prakerja_ledger.domain.errors import Conflict, LedgerFault, TurnLost
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
-from prakerja_ledger.stores.postgres import PostgresWriting
+from prakerja_ledger.stores.postgres import PostgresJournal, PostgresWriting
 from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
 from tests.ledger_support import as_bytes, enrolment, purchase, subjects, to_record
 from tests.postgres_support import (
@@ -144,7 +144,29 @@ def test_a_lock_that_is_held_is_waited_for_longer_than_a_role_waits(url: str):
         assert ledger.head() == 1
 
 
-def test_a_lock_held_too_long_is_an_error_that_says_so(url: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def only_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is done ahead of the lock."""
+    monkeypatch.setattr(PostgresJournal, "ahead", None)
+
+
+def test_a_head_held_too_long_is_an_error_that_says_so(url: str):
+    """Ahead of a turn, where the function waits."""
+    with connect(without_options(url)) as connection:
+        connection.execute(
+            f"ALTER FUNCTION {schema_of(url)}.append_expecting SET lock_timeout = '50ms'"
+        )
+    with Ledger.open(url) as ledger:
+        ledger.record(enrolment("P-0"))
+        with ledger.journal.writing():
+            with pytest.raises(LedgerFault, match="has held its shard too long; nothing was recorded"):
+                ledger.record(enrolment("P-1"))
+
+        assert ledger.record(enrolment("P-1")) == Receipt(2)
+
+
+@pytest.mark.usefixtures("only_turns")
+def test_a_lock_held_too_long_is_an_error_that_says_so(url: str):
     with Ledger.open(url) as ledger:
         rights = ledger.journal.rights
         impatient = rights.writes.begin.replace("lock_timeout = '30s'", "lock_timeout = '50ms'")
@@ -160,6 +182,7 @@ def test_a_lock_held_too_long_is_an_error_that_says_so(url: str, monkeypatch: py
 # --- undone for another's sake ------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("only_turns")
 @pytest.mark.parametrize("state", ["40001", "40P01", "23505"])
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_turn_that_the_server_undid_is_taken_again_and_recorded_once(
@@ -183,6 +206,7 @@ def test_a_turn_that_the_server_undid_is_taken_again_and_recorded_once(
     assert len(list(ledger.lines())) == 2
 
 
+@pytest.mark.usefixtures("only_turns")
 def test_a_turn_that_is_undone_each_time_ends_with_what_to_do(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ):
@@ -199,6 +223,7 @@ def test_a_turn_that_is_undone_each_time_ends_with_what_to_do(
     assert ledger.record(enrolment("P-1")) == Receipt(1)
 
 
+@pytest.mark.usefixtures("only_turns")
 def test_a_deadlock_with_another_program_is_survived(url: str, monkeypatch: pytest.MonkeyPatch):
     """It holds the identity and wants the head; the ledger holds the head and wants the identity."""
     flush, go_on = PostgresWriting.flush, threading.Event()
@@ -236,6 +261,7 @@ def test_a_deadlock_with_another_program_is_survived(url: str, monkeypatch: pyte
     assert len(lines) == 1
 
 
+@pytest.mark.usefixtures("only_turns")
 def test_an_identity_that_another_took_meanwhile_is_met_as_what_it_is(
     url: str, monkeypatch: pytest.MonkeyPatch
 ):

@@ -101,7 +101,7 @@ def rows_of(url: str) -> list[tuple[str, int, int, int]]:
 
 def heads_of(url: str) -> dict[int, tuple[int, int]]:
     with connect(without_options(url)) as connection:
-        rows = connection.execute(f"SELECT * FROM {schema_of(url)}.heads").fetchall()
+        rows = connection.execute(f"SELECT shard, number, clock FROM {schema_of(url)}.heads").fetchall()
     return {shard: (number, clock) for shard, number, clock in rows}
 
 

@@ -611,7 +611,27 @@ class InDoubt:
             yield writing
             if not self._stored:
                 raise Boom
-        raise CommitInDoubt(source=self._journal.url, problem="the connection is lost.")
+        raise self._lost()
+
+    @property
+    def ahead(self) -> Any:
+        """In place of the journal's own, where it has one."""
+        return None if self._journal.ahead is None else self
+
+    def append_expecting(self, *asked: Any) -> Any:
+        """As `writing`: a condition that does not hold is told, as nothing was to be committed."""
+        if not (self._journal.append_expecting(*asked) if self._stored else self._holds(*asked)):
+            return None
+        raise self._lost()
+
+    def _holds(self, intent: Any, expected: dict[str, int], _: Any) -> bool:
+        looked = self._journal.look(expected)
+        with self._journal.reading() as reading:
+            taken = [one for one in intent.identities if reading.find(*one) is not None]
+        return not taken and all(len(looked[name]) == known for name, known in expected.items())
+
+    def _lost(self) -> CommitInDoubt:
+        return CommitInDoubt(source=self._journal.url, problem="the connection is lost.")
 
 
 # --- the machine ----------------------------------------------------------------------------------

@@ -119,6 +119,22 @@ class Writing(Reading, Protocol):
         """Hand on more of what was sent, if any; to be called from time to time."""
 
 
+class Conditional(Protocol):
+    """What a store offers beside turns that can append on a condition (module `ahead`)."""
+
+    def look(self, names: Iterable[str]) -> Mapping[str, Sequence[StoredLine]]:
+        """Streams as they are now, read together and without a lock."""
+
+    def append_expecting(
+        self, intent: Intent, expected: Mapping[str, int], events: Sequence[RecordedEvent]
+    ) -> Sequence[int] | None:
+        """Append events durably, if every identity is new and each stream has so many events.
+
+        Returns their positions; None where it does not hold: then nothing was appended. Raises as
+        leaving `writing` does.
+        """
+
+
 class Journal(Protocol):
     """A store of recorded lines. It offers no way to change or remove one.
 
@@ -136,6 +152,10 @@ class Journal(Protocol):
         Without a plan it may append to any stream. Raises TurnLost where the store undid the turn
         in favour of another's, and CommitInDoubt where it cannot tell whether it was stored.
         """
+
+    @property
+    def ahead(self) -> Conditional | None:
+        """How it appends on a condition, without a turn; None where that would save nothing."""
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -18,6 +17,7 @@ from prakerja_ledger.deciding.rules import permission_now, situation
 from prakerja_ledger.domain.errors import (
     CommitInDoubt,
     Conflict,
+    LedgerFault,
     NoSuchLine,
     OutcomeUnknown,
     Refused,
@@ -28,13 +28,14 @@ from prakerja_ledger.domain.fields import check_position, check_text, wrong
 from prakerja_ledger.domain.register import Duplicate
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme, check_programme
 from prakerja_ledger.domain.time import Instant, date_of
+from prakerja_ledger.ledger.ahead import record_ahead
 from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of, now_by
 from prakerja_ledger.ledger.streams import JournalStreams
-from prakerja_ledger.ledger.urls import check_url, without_password
+from prakerja_ledger.ledger.urls import check_url, imported, without_password
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.view import View
@@ -79,6 +80,12 @@ def _several(field: str, given: object, one: str) -> Iterable[Any]:
     raise wrong(field, given, f"several, in a list or the like; one alone goes to {one}")
 
 
+def unknown_outcome(identity: tuple[str, str], error: CommitInDoubt) -> OutcomeUnknown:
+    """Nobody knows whether the event of that identity is recorded, and why."""
+    source, id = identity
+    return OutcomeUnknown(source=source, id=id, problem=error.fields["problem"])
+
+
 class Opener(Protocol):
     """What a store module offers."""
 
@@ -98,6 +105,8 @@ class Ledger:
     """Idle ones; a writer takes one for its turn, so that two threads never share one."""
     _keeps_folded: bool = field(init=False, default=True)
     _attempts: int = field(init=False, default=_MOST_ATTEMPTS)
+    _in_doubt: bool = field(init=False, default=False)
+    """Whether a turn that needs no lock was sent and not answered."""
 
     def __attrs_post_init__(self) -> None:
         """Stored lines are read under this ledger's programme."""
@@ -140,13 +149,7 @@ class Ledger:
             raise UnreadableSource(
                 source=without_password(url), problem=f"no store for this URL. Known: {known}"
             )
-        try:
-            store: Opener = importlib.import_module(STORES[scheme])
-        except ModuleNotFoundError as error:
-            raise UnreadableSource(
-                source=f"{scheme}://…",
-                problem=f"{error.name} is not installed. Install prakerja-ledger[postgres].",
-            ) from error
+        store: Opener = imported(STORES[scheme], scheme)
         return cls(store.open_journal(url, create=create), programme, clock)
 
     def close(self) -> None:
@@ -208,8 +211,13 @@ class Ledger:
         """
         if not steps:
             return []
+        if self._in_doubt:
+            self._write_off()
         registrar = self._idle_registrar()
         try:
+            positions = self._ahead(registrar, steps)
+            if positions is not None:
+                return [Receipt(position) for position in positions]
             for _ in range(self._attempts - 1):
                 with suppress(TurnLost):
                     return self._turn(registrar, steps)
@@ -223,6 +231,30 @@ class Ledger:
             return self._registrars.pop()
         except IndexError:  # the first one, or all are with other threads
             return self.registrar()
+
+    def _ahead(self, registrar: Registrar, steps: Sequence[Step]) -> Sequence[int] | None:
+        """The positions of steps recorded without a turn; None where they need one."""
+        ahead = self.journal.ahead
+        if ahead is None:
+            return None
+        try:
+            return record_ahead(ahead, registrar, steps)
+        except CommitInDoubt as error:
+            self._in_doubt = True
+            raise unknown_outcome(steps[-1].identity, error) from error
+        except BaseException:
+            registrar.forget()
+            raise
+
+    def _write_off(self) -> None:
+        """A turn in one message may be under way still: what is told from now on must hold after it."""
+        try:
+            with self.journal.writing() as writing:
+                writing.write_off()
+        except CommitInDoubt as error:
+            problem = f"{error.fields['problem']} Nothing was recorded; try again."
+            raise LedgerFault(source=self.journal.url, problem=problem) from error
+        self._in_doubt = False
 
     def _turn(self, registrar: Registrar, steps: Sequence[Step]) -> list[Receipt]:
         places: list[int | None] = []
@@ -240,8 +272,8 @@ class Ledger:
                 positions = writing.append(pending) if pending else ()
         except CommitInDoubt as error:
             registrar.forget()
-            source, id = pending[-1].event.identity if pending else steps[-1].identity
-            raise OutcomeUnknown(source=source, id=id, problem=error.fields["problem"]) from error
+            last = pending[-1].event.identity if pending else steps[-1].identity
+            raise unknown_outcome(last, error) from error
         except (Refused, Conflict):
             if pending:
                 registrar.forget()
@@ -285,7 +317,9 @@ class Ledger:
                 if position is None:
                     writing.write_off()
         except CommitInDoubt as error:
-            raise OutcomeUnknown(source=source, id=id, problem=error.fields["problem"]) from error
+            raise unknown_outcome((source, id), error) from error
+        if position is None:
+            self._in_doubt = False
         return None if position is None else Receipt(position, duplicate=True)
 
     def may_pay(self, participant: str, line: Line, as_of: date | None = None) -> Permission:

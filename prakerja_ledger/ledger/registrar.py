@@ -7,12 +7,12 @@ somebody else wrote in between, each stream is caught up when it is next asked f
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from prakerja_ledger.domain.register import Register
 from prakerja_ledger.domain.schemes import Programme
-from prakerja_ledger.ledger.journal import Writing
-from prakerja_ledger.ledger.mapper import LedgerMapper
+from prakerja_ledger.ledger.journal import Intent, Writing
+from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.streams import JournalIdentities, JournalStreams
 
 
@@ -33,6 +33,8 @@ class Registrar:
         self._most_identities = most_identities
         self.version: Hashable = None
         """What the journal's version was when everything known was folded; None: nothing is."""
+        self._last = 0
+        """The highest position that was recorded through it."""
         self._streams: JournalStreams | None = None
         self._register: Register | None = None
         self._identities: JournalIdentities | None = None
@@ -48,7 +50,7 @@ class Registrar:
         version = writing.version()
         if version != self.version:
             self.version = version
-            self._streams.turn_over(writing)
+            self._streams.turn_over()
             self._streams.complete = False
             self._identities.complete = False
             self._identities.added.clear()
@@ -56,12 +58,63 @@ class Registrar:
 
     def _anew(self, writing: Writing) -> Register:
         self.version = writing.version()
+        return self._over(writing, complete=self._most_identities > 0 and writing.head() == 0)
+
+    def _over(self, writing: Writing, *, complete: bool = False) -> Register:
         self._streams = JournalStreams(writing, self._mapper)
-        complete = self._most_identities > 0 and writing.head() == 0
         self._streams.complete = complete
         self._identities = JournalIdentities(writing, complete=complete)
         self._register = self._streams.register(self._programme, self._identities)
         return self._register
+
+    def unknown(self, names: Iterable[str]) -> set[str]:
+        """Those of these streams of which nothing is known, not even whether they are there."""
+        streams = self._streams
+        return {name for name in names if streams is None or not streams.knows(name)}
+
+    def last_of(self, names: Iterable[str]) -> int:
+        """The highest position known, of all recorded here and in these streams."""
+        streams = self._streams
+        return self._last if streams is None else max(self._last, *map(streams.last_of, names))
+
+    def ahead(self, ahead: Writing) -> Register:
+        """A register over what is known, which looks at each stream anew.
+
+        Whatever comes of it, the next turn under the lock trusts nothing that was looked at here.
+        """
+        self.version = None
+        if self._register is None or self._streams is None or self._identities is None:
+            return self._over(ahead)
+        if self._is_full():
+            return self._over(ahead)
+        self._streams.reading = ahead
+        self._streams.turn_over()
+        self._streams.complete = False
+        self._identities.turn_over(ahead)
+        self._identities.complete = False
+        self._identities.added.clear()
+        return self._register
+
+    def not_ahead(self, intent: Intent) -> None:
+        """Nothing of what was judged ahead counts: what may have been folded in is let go."""
+        assert self._streams is not None, "judged on"
+        assert self._identities is not None, "judged on"
+        for name in intent.appends:
+            self._streams.let_go(name)
+        self._identities.added.clear()
+
+    def appended_ahead(self, events: Sequence[RecordedEvent], positions: Sequence[int]) -> None:
+        """What was judged ahead is recorded, at these positions. Others may have written as well."""
+        assert self._streams is not None, "judged on"
+        assert self._identities is not None, "judged on"
+        self._identities.added.clear()
+        self._last = positions[-1]
+        moved: dict[str, dict[int, int]] = {}
+        for one, at in zip(events, positions, strict=True):
+            if one.event.position != at:
+                moved.setdefault(one.originator_id, {})[one.event.position] = at
+        for name, places in moved.items():
+            self._streams.move(name, places)
 
     def _is_full(self) -> bool:
         return (
@@ -89,6 +142,7 @@ class Registrar:
         identities = self._identities
         if identities is None or not positions:
             return
+        self._last = positions[-1]
         if len(identities.added) > self._most_identities:
             identities.complete = False
         if not identities.complete:

@@ -64,6 +64,10 @@ class Step(Protocol):
     def looks(self) -> Sequence[str]:
         """Other streams that its judgement looks at."""
 
+    @property
+    def begins(self) -> bool:
+        """Whether it may only be the first of its stream."""
+
     def take(self, turn: Turn) -> RecordedEvent | Duplicate:
         """Judge it and fold it in. Raises Refused or Conflict."""
 
@@ -92,8 +96,6 @@ def _stamped(line: bytes, now: Instant) -> bytes:
 class Recording:
     """A line that somebody reports. Raises Refused where it is no event: before anybody has to wait."""
 
-    looks = ()
-
     def __init__(self, event: Recordable, programme: Programme, clock: Clock) -> None:
         self._line = as_line(event)
         self._clock = clock
@@ -111,6 +113,15 @@ class Recording:
         read = self._read
         fact = read.fact
         return None if isinstance(fact, f.EventVoided) else stream_name(fact.stream, read.subject)
+
+    @property
+    def looks(self) -> Sequence[str]:
+        package = getattr(self._read.fact, "package", None)
+        return () if package is None else (stream_name(f.PACKAGE, package),)
+
+    @property
+    def begins(self) -> bool:
+        return isinstance(self._read.fact, f.Enrolled)
 
     def take(self, turn: Turn) -> RecordedEvent | Duplicate:
         line, event = self._recordable()
@@ -180,7 +191,14 @@ class Execution:
 
     @property
     def looks(self) -> Sequence[str]:
-        return (PROGRAMME_STREAM,) if type(self._command) in NEEDS_A_SITUATION else ()
+        command = self._command
+        looks = (PROGRAMME_STREAM,) if type(command) in NEEDS_A_SITUATION else ()
+        package = getattr(command, "package", None)
+        return looks if package is None else (*looks, stream_name(f.PACKAGE, package))
+
+    @property
+    def begins(self) -> bool:
+        return FACT_OF[type(self._command)] is f.Enrolled
 
     def take(self, turn: Turn) -> RecordedEvent | Duplicate:
         command = self._command

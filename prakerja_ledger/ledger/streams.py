@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from attrs import define, field
@@ -98,9 +98,8 @@ class JournalStreams:
         self.packages = JournalPackages(self)
         self._programme = Kept(ProgrammeStream(PROGRAMME_SUBJECT), NEVER)
 
-    def turn_over(self, reading: Reading) -> None:
-        """Another look, in which others may have added to any stream."""
-        self.reading = reading
+    def turn_over(self) -> None:
+        """Others may have added to any stream since it was last looked at."""
         self.turn += 1
 
     def register(self, programme: Programme, identities: Identities) -> Register:
@@ -119,14 +118,45 @@ class JournalStreams:
 
     def folded(self, name: str) -> int:
         """How many events of a stream are folded already."""
-        if name == PROGRAMME_STREAM:
-            return len(self._programme.stream.events)
-        kept: Kept[Any] | None
-        if name.startswith(PARTICIPANT_PREFIX):
-            kept = self.participants.known.get(name.removeprefix(PARTICIPANT_PREFIX))
-        else:
-            kept = self.packages.known.get(name.removeprefix(PACKAGE_PREFIX))
+        kept = self._kept(name)
         return 0 if kept is None else len(kept.stream.events)
+
+    def knows(self, name: str) -> bool:
+        """Whether a stream was ever looked at."""
+        kept = self._kept(name)
+        return kept is not None and kept.turn != NEVER
+
+    def last_of(self, name: str) -> int:
+        """The last position of a stream that is folded; 0 where none is."""
+        kept = self._kept(name)
+        return 0 if kept is None or not kept.stream.events else kept.stream.events[-1].position
+
+    def move(self, name: str, places: Mapping[int, int]) -> None:
+        """Fold a stream anew, with events at other positions than they were folded at."""
+        kept = self._kept(name)
+        assert kept is not None, "it was just folded"
+        stream = kept.stream
+        kept.stream = type(stream)(stream.id)
+        kept.stream.restore(
+            event._replace(position=places[event.position]) if event.position in places else event
+            for event in stream.events
+        )
+
+    def let_go(self, name: str) -> None:
+        """Forget a stream."""
+        if name == PROGRAMME_STREAM:
+            self._programme = Kept(ProgrammeStream(PROGRAMME_SUBJECT), NEVER)
+        elif name.startswith(PARTICIPANT_PREFIX):
+            self.participants.known.pop(name.removeprefix(PARTICIPANT_PREFIX), None)
+        else:
+            self.packages.known.pop(name.removeprefix(PACKAGE_PREFIX), None)
+
+    def _kept(self, name: str) -> Kept[Any] | None:
+        if name == PROGRAMME_STREAM:
+            return self._programme
+        if name.startswith(PARTICIPANT_PREFIX):
+            return self.participants.known.get(name.removeprefix(PARTICIPANT_PREFIX))
+        return self.packages.known.get(name.removeprefix(PACKAGE_PREFIX))
 
     def caught_up(self, kept: Kept[S], name: str) -> S:
         """The stream with what was added to it since it was last looked at."""

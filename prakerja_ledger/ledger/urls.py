@@ -1,9 +1,10 @@
-"""URLs for messages: whatever may be a password in one is not shown."""
+"""URLs: which store they lead to, and how they are shown, without whatever may be a password."""
 
 from __future__ import annotations
 
+import importlib
 import re
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from prakerja_ledger.domain.errors import UnreadableSource
@@ -22,6 +23,17 @@ def without_password(url: str) -> str:
         name, equals, _ = option.partition("=")
         options.append(f"{name}{equals}***" if _SECRET(unquote_plus(name)) else option)
     return place + mark + "&".join(options)
+
+
+def imported(module: str, scheme: str) -> Any:
+    """The module of a store. Raises UnreadableSource, with the extra that brings its driver."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UnreadableSource(
+            source=f"{scheme}://…",
+            problem=f"{error.name} is not installed. Install prakerja-ledger[postgres].",
+        ) from error
 
 
 def check_source(source: object) -> None:

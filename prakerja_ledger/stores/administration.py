@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Final
 
 from prakerja_ledger.domain.errors import UnreadableSource
-from prakerja_ledger.ledger.urls import without_password
+from prakerja_ledger.ledger.urls import imported, without_password
 from prakerja_ledger.stores.health import Administration
 
 _ADMINISTRATIONS: Final = {
@@ -25,11 +24,5 @@ def administration_of(url: str) -> Administration:
             source=without_password(url),
             problem="it is no database. Name sqlite:///path.db or postgresql://host/database.",
         )
-    try:
-        module: Administration = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise UnreadableSource(
-            source=f"{scheme}://…",
-            problem=f"{error.name} is not installed. Install prakerja-ledger[postgres].",
-        ) from error
+    module: Administration = imported(name, scheme)
     return module

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from prakerja_ledger.domain.errors import UnusableConnection
 
+SAVEPOINT: Final = "prakerja_ledger_step"
+"""What each call is, inside the caller's transaction."""
+C = TypeVar("C")
 
-def driver_connection(given: Any, url: str) -> Any:
-    """The sqlite3 or psycopg connection; a SQLAlchemy Session or Connection begins its transaction.
 
-    SQLAlchemy is recognised by name: who does not use it need not install it. Asked again for each
-    turn: a Session has another connection after each commit.
+def driver_connection(given: Any, url: str, kind: type[C], wanted: str) -> C:
+    """The driver's connection, of the kind that the store is on. Raises UnusableConnection.
+
+    A SQLAlchemy Session or Connection begins its transaction. Asked again for each turn: a Session
+    has another connection after each commit.
     """
+    found = _beneath(given, url)
+    if not isinstance(found, kind):
+        raise UnusableConnection(
+            source=url,
+            problem=f"it is a {type(found).__module__}.{type(found).__qualname__}. Give {wanted}.",
+        )
+    return found
+
+
+def _beneath(given: Any, url: str) -> Any:
+    """What lies beneath SQLAlchemy, which is recognised by name: nobody else need install it."""
     module = type(given).__module__
     if not module.startswith("sqlalchemy"):
         return given

@@ -130,6 +130,9 @@ class MemoryWriting(MemoryReading):
 class MemoryJournal:
     """A journal in memory."""
 
+    ahead: Final = None
+    """A turn has no way to a server that could be saved."""
+
     def __init__(self, url: str, books: Books) -> None:
         self.url = url
         self.books = books

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import count, groupby
+from select import POLLIN, poll
 from types import TracebackType
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -28,9 +29,9 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine, closed
+from prakerja_ledger.ledger.journal import Conditional, Intent, Journal, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
-from prakerja_ledger.ledger.shards import position_at, shards_of
+from prakerja_ledger.ledger.shards import position_at, shard_of, shards_of
 from prakerja_ledger.stores.postgres_copy import Copying
 from prakerja_ledger.stores.postgres_recorder import (
     BEGIN_READING,
@@ -39,12 +40,12 @@ from prakerja_ledger.stores.postgres_recorder import (
     LedgerDatastore,
     LedgerRecorder,
     PatientConnection,
-    Row,
     insertion,
     rows_of,
 )
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
-from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
+from prakerja_ledger.stores.postgres_sql import Row, WriteStatements
+from prakerja_ledger.stores.postgres_text import binaries, numbers, original, storable, texts
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 
 B = TypeVar("B")
@@ -91,15 +92,6 @@ class PostgresReading:
 
     def head(self) -> int:
         """The highest position; 0 where nothing is recorded."""
-        rows = self._cursor().execute(self._reads.heads).fetchall()
-        shards = self._rights.shards
-        held = [position_at(clock, shard, shards) for shard, number, clock in rows if number]
-        return max(held, default=0) if shards == 1 else self._highest(rows)
-
-    def _highest(self, rows: Sequence[Row]) -> int:
-        """With several shards a clock may be another's: ask for the event itself."""
-        if not any(number for _, number, _ in rows):
-            return 0
         found = self._cursor().execute(self._reads.highest).fetchone()
         return 0 if found is None else int(found[0] or 0)
 
@@ -164,16 +156,22 @@ class PostgresWriting(PostgresReading):
     """The writer of the shards that it has taken."""
 
     def __init__(
-        self, connection: Connection[Any], rights: Rights, mapper: LedgerMapper, heads: Heads
+        self,
+        connection: Connection[Any],
+        rights: Rights,
+        writes: WriteStatements,
+        mapper: LedgerMapper,
+        heads: Heads,
     ) -> None:
         super().__init__(connection, rights)
         self.shards = rights.shards
         self.rows: list[Row] = []
         """Rows to be inserted together with the commit."""
         self.heads = heads
+        self.changed = False
+        """Whether something was written that is no row."""
         self._mapper = mapper
-        assert rights.writes is not None, "checked before a turn begins"
-        self._writes = rights.writes
+        self._writes = writes
         self._copying: Copying | None = None
 
     def _cursor(self) -> Cursor[Row]:
@@ -212,7 +210,13 @@ class PostgresWriting(PostgresReading):
         return [position for position, _, _ in places]
 
     def write_off(self) -> None:
-        """Every head is held: what was under way has ended. A server whose sync failed goes down."""
+        """With every head held, turns under way have ended; those in one message come too late now.
+
+        A server whose sync failed goes down.
+        """
+        if self._writes.write_off is not None:
+            self._cursor().execute(self._writes.write_off)
+            self.changed = True
 
     def send(self) -> None:
         """Let many rows go by COPY, where the role may; they arrive while the caller goes on."""
@@ -229,7 +233,7 @@ class PostgresWriting(PostgresReading):
     @property
     def appended(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self.rows) or self._copying is not None
+        return self.changed or bool(self.rows) or self._copying is not None
 
     def flush(self, ending: str = "") -> str | None:
         """Have all rows inserted, and what ends the transaction with them; says what it ended as."""
@@ -269,25 +273,22 @@ def taken_by(intent: Intent | None, shards: int) -> list[int]:
 def open_turn(
     connection: Connection[Any],
     rights: Rights,
+    writes: WriteStatements,
     mapper: LedgerMapper,
     intent: Intent | None,
-    begin: str = "",
+    begin: str,
 ) -> PostgresWriting:
     """Take the heads, and fetch what the writer said it would need: one message, one answer."""
-    writes = rights.writes
-    assert writes is not None, "checked before a turn begins"
-    statements, parameters = [begin + writes.take], [numbers(taken_by(intent, rights.shards))]
+    parameters = [numbers(taken_by(intent, rights.shards))]
+    asked = writes.take
     if intent is not None:
-        statements += [writes.find, writes.stream]
         parameters += find_parameters(intent.identities)
         parameters += stream_parameters(intent.streams)
+        asked = writes.open or f"{writes.take}; {writes.find}; {writes.stream}"
     cursor = ClientCursor(connection, row_factory=tuple_row)
-    if writes.open is not None and intent is not None:
-        cursor.execute(begin + writes.open, parameters)
-        heads, *fetched = by_kind(next(rows_in_turn(cursor)))
-    else:
-        heads, *fetched = rows_in_turn(cursor.execute("; ".join(statements), parameters))
-    writing = PostgresWriting(connection, rights, mapper, Heads(heads, rights.shards))
+    answers = rows_in_turn(cursor.execute(begin + asked, parameters))
+    heads, *fetched = by_kind(next(answers)) if asked == writes.open else answers
+    writing = PostgresWriting(connection, rights, writes, mapper, Heads(heads, rights.shards))
     if intent is not None:
         writing.take_fetched(intent, *fetched)
     return writing
@@ -298,14 +299,30 @@ def by_kind(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     heads: list[Row] = []
     found: list[Row] = []
     streams: list[Row] = []
-    for kind, name, id, place, number, clock, topic, state in rows:
+    for kind, name, id, place, number, clock, fence, topic, state in rows:
         if kind == 0:
-            heads.append((place, number, clock))
+            heads.append((place, number, clock, fence))
         elif kind == 1:
             found.append((name, id, place))
         else:
             streams.append((name, place, topic, state))
     return heads, found, streams
+
+
+def expecting_parameters(
+    events: Sequence[RecordedEvent], mapper: LedgerMapper, shards: int
+) -> list[str]:
+    """Events as `append_expecting` takes them: without the positions, which it gives."""
+    stored = [mapper.to_stored_event(one) for one in events]
+    return [
+        texts(storable(one.originator_id) for one in events),
+        numbers(one.originator_version for one in stored),
+        texts(one.topic for one in stored),
+        binaries(one.state for one in stored),
+        numbers(shard_of(one.originator_id, shards) for one in events),
+        texts(storable(one.event.source) for one in events),
+        texts(storable(one.event.id) for one in events),
+    ]
 
 
 def rows_in_turn(cursor: ClientCursor[Row]) -> Iterator[list[Row]]:
@@ -327,6 +344,8 @@ class PostgresJournal:
         self.patience = url.answer_timeout
         self.mapper = LedgerMapper()
         self._closed = False
+        self._fence: int | None = None
+        """What the heads' fence was when a turn last took them; None before."""
 
     @property
     def pool(self) -> psycopg_pool.ConnectionPool[Any]:
@@ -383,17 +402,80 @@ class PostgresJournal:
 
     def writing(self, plan: Plan | None = None) -> WritersTurn:
         """The writer of the intent's shards; what it appended is durable when the context ends."""
-        self.check_may_write()
-        return WritersTurn(self, plan() if plan is not None else None)
+        return WritersTurn(self, self.writes(), plan() if plan is not None else None)
 
-    def check_may_write(self) -> None:
-        """Raises LedgerFault where the role may only read."""
+    def writes(self) -> WriteStatements:
+        """How the role writes. Raises LedgerFault where it may only read."""
         if self.rights.writes is None:
             raise LedgerFault(
                 source=self.url,
                 problem=f"role {self.rights.role} may read and not write. Log in as a role that was "
                 "granted writer or caller; doctor says what each may.",
             )
+        return self.rights.writes
+
+    @property
+    def ahead(self) -> Conditional | None:
+        """A whole turn in one message, where the database has the function for it.
+
+        Not before a first turn under the lock, which tells what was written off until then.
+        """
+        return None if self._fence is None else self
+
+    def saw(self, heads: Heads) -> None:
+        """Heads that a turn has taken: whole turns sent from now on are of this time."""
+        writes = self.rights.writes
+        if writes is not None and writes.expecting is not None:
+            self._fence = heads.fence
+
+    def look(self, names: Iterable[str]) -> Mapping[str, Sequence[StoredLine]]:
+        """Streams as they are now, read together and without a lock."""
+        wanted = dict.fromkeys(names, 0)
+
+        def asked(connection: PatientConnection) -> PostgresReading:
+            reading = PostgresReading(connection, self.rights)
+            cursor = ClientCursor(connection, row_factory=tuple_row)
+            cursor.execute(self.writes().stream, stream_parameters(wanted))
+            reading.take_streams(wanted, cursor)
+            return reading
+
+        connection, reading = self.begun(asked, self.patience)
+        self.let_go(connection)
+        return {name: reading.stream(name) for name in wanted}
+
+    def append_expecting(
+        self, intent: Intent, expected: Mapping[str, int], events: Sequence[RecordedEvent]
+    ) -> Sequence[int] | None:
+        """Append, commit and be told the positions in one message; None where it does not hold."""
+        self._check_open()
+        asked, shards = self.writes().expecting, self.rights.shards
+        assert asked is not None, "asked for before"
+        connection = borrow(self.pool, self.url)
+        connection.patience = self.patience
+        try:
+            if has_died(connection):
+                return None  # nothing was asked of it yet; an ordinary turn replaces it
+            cursor = ClientCursor(connection, row_factory=tuple_row)
+            cursor.execute(
+                asked,
+                [
+                    numbers(taken_by(intent, shards)),
+                    self._fence,
+                    *stream_parameters(expected),
+                    *expecting_parameters(events, self.mapper, shards),
+                ],
+            )
+            return [position for (position,) in cursor] or None
+        except psycopg.Error as error:
+            raise self.undone(connection, error) from error
+        finally:
+            self.let_go(connection)
+
+    def undone(self, connection: Connection[Any], error: psycopg.Error) -> LedgerFault:
+        """What an error around a commit means: what the server answered is certain; silence is not."""
+        if lost(connection, error):
+            return CommitInDoubt(source=self.url, problem=f"{told(error)}.")
+        return fault(self.url, error)
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits."""
@@ -415,10 +497,12 @@ class PostgresJournal:
 class WritersTurn:
     """A transaction that holds the heads of its shards."""
 
-    def __init__(self, journal: PostgresJournal, intent: Intent | None) -> None:
+    def __init__(
+        self, journal: PostgresJournal, writes: WriteStatements, intent: Intent | None
+    ) -> None:
         self._journal = journal
+        self._writes = writes
         self._intent = intent
-        self._begin = "" if journal.rights.writes is None else journal.rights.writes.begin
         self._connection: Connection[Any] | None = None
         self._writing: PostgresWriting | None = None
 
@@ -426,11 +510,14 @@ class WritersTurn:
         journal = self._journal
         self._connection, writing = journal.begun(self._open, journal.patience)
         self._writing = writing
+        journal.saw(writing.heads)
         return writing
 
     def _open(self, connection: Connection[Any]) -> PostgresWriting:
-        journal = self._journal
-        return open_turn(connection, journal.rights, journal.mapper, self._intent, self._begin)
+        journal, writes = self._journal, self._writes
+        return open_turn(
+            connection, journal.rights, writes, journal.mapper, self._intent, writes.begin
+        )
 
     def __exit__(
         self,
@@ -452,13 +539,11 @@ class WritersTurn:
             raise fault(self._journal.url, error) from error
 
     def _commit(self, connection: Connection[Any], writing: PostgresWriting) -> None:
-        """Insert and commit in one go. What the server answered with is certain; silence is not."""
+        """Insert and commit in one go."""
         try:
             tag = writing.flush("COMMIT")
         except psycopg.Error as error:
-            if lost(connection, error):
-                raise CommitInDoubt(source=self._journal.url, problem=f"{told(error)}.") from error
-            raise fault(self._journal.url, error) from error
+            raise self._journal.undone(connection, error) from error
         if tag != "COMMIT":
             raise fault(self._journal.url, psycopg.OperationalError(f"the commit ended as {tag}"))
 
@@ -477,6 +562,13 @@ def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> PatientConnectio
     except psycopg.Error as error:
         raise fault(url, error) from error
     return connection
+
+
+def has_died(connection: Connection[Any]) -> bool:
+    """Whether an idle connection was closed by its peer: then there is something to be read on it."""
+    asked = poll()
+    asked.register(connection.fileno(), POLLIN)
+    return bool(asked.poll(0))
 
 
 def end(connection: Connection[Any]) -> None:
@@ -530,16 +622,20 @@ def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001 
     this release can read.
     """
     parsed = parse_url(url)
-    try:
-        connection = psycopg.connect(parsed.conninfo, autocommit=True, prepare_threshold=None)
-    except psycopg.Error as error:
-        unreadable(parsed, f"{told(error)}. Check the URL, and that the server runs.", error)
-    with connection:
+    with connected(parsed) as connection:
         try:
             rights = rights_of(connection, parsed)
         except psycopg.Error as error:
             unreadable(parsed, f"{told(error)}.", error)
     return PostgresJournal(parsed, LedgerDatastore(parsed), rights)
+
+
+def connected(url: PostgresURL, *, autocommit: bool = True) -> Connection[Any]:
+    """A connection of its own, for what is asked once. Raises UnreadableSource."""
+    try:
+        return psycopg.connect(url.conninfo, autocommit=autocommit, prepare_threshold=None)
+    except psycopg.Error as error:
+        unreadable(url, f"{told(error)}. Check the URL, and that the server runs.", error)
 
 
 def unreadable(url: PostgresURL, problem: str, error: BaseException) -> NoReturn:

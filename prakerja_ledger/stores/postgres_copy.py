@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
-from prakerja_ledger.stores.postgres_sql import COLUMNS
+from prakerja_ledger.stores.postgres_sql import COLUMNS, Row
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _TRAILER: Final = b"\xff\xff"
@@ -25,8 +25,6 @@ _VERSION_AND_LENGTH: Final = Struct(">iqi").pack
 _LENGTH: Final = Struct(">i").pack
 _PLACE_AND_LENGTH: Final = Struct(">iqiiiqi").pack
 _CHUNK: Final = 1 << 16
-
-Row = tuple[Any, ...]
 
 
 def binary(rows: Sequence[Row]) -> bytes:

@@ -11,7 +11,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
-from prakerja_ledger.stores.postgres import told, unreadable
+from prakerja_ledger.stores.postgres import connected, told, unreadable
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
 from prakerja_ledger.stores.postgres_schema import apply, script
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
@@ -41,11 +41,7 @@ _HELD_SECONDS: Final = 60
 def examine(url: str) -> list[Check]:
     """Look at the server, the way to it, the ledger and the role. Raises UnreadableSource."""
     parsed = parse_url(url)
-    try:
-        connection = psycopg.connect(parsed.conninfo, autocommit=True, prepare_threshold=None)
-    except psycopg.Error as error:
-        unreadable(parsed, f"{told(error)}. Check the URL, and that the server runs.", error)
-    with connection:
+    with connected(parsed) as connection:
         try:
             rights = rights_of(connection, parsed)
             return list(_checks(connection, parsed, rights))
@@ -150,7 +146,7 @@ def _pooler(connection: Connection[Any], cursor: Cursor[Any], url: PostgresURL) 
     if backend == connection.info.backend_pid:
         yield safe("pooler", "none")
         return
-    with psycopg.connect(url.conninfo, autocommit=True, prepare_threshold=None) as second:
+    with connected(url) as second:
         shared = _one(second.cursor(row_factory=tuple_row), "SELECT pg_backend_pid()") == backend
     yield safe("pooler", "transaction mode" if shared else "session mode")
 

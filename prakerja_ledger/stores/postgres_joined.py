@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.errors import UnusableConnection
 from prakerja_ledger.ledger.journal import Plan
-from prakerja_ledger.stores.driver import driver_connection
+from prakerja_ledger.stores.driver import SAVEPOINT, driver_connection
 from prakerja_ledger.stores.postgres import (
     PostgresJournal,
     PostgresReading,
@@ -24,11 +24,16 @@ from prakerja_ledger.stores.postgres import (
 )
 from prakerja_ledger.stores.postgres_rights import DATABASE
 
-_SAVEPOINT: Final = "prakerja_ledger_step"
+_WANTED: Final = (
+    "a psycopg (version 3) connection, or a SQLAlchemy Connection or Session on psycopg"
+)
 
 
 class JoinedJournal:
     """The journal on a connection of the caller's. What it appends is durable when that commits."""
+
+    ahead: Final = None
+    """Nothing may happen outside the caller's transaction."""
 
     def __init__(self, journal: PostgresJournal, connection: Any) -> None:
         self.url = journal.url
@@ -38,12 +43,7 @@ class JoinedJournal:
 
     def _found(self) -> Connection[Any]:
         """The driver's connection, if something can be recorded in its transaction."""
-        found = driver_connection(self._given, self.url)
-        if not isinstance(found, Connection):
-            self._unusable(
-                f"it is a {type(found).__module__}.{type(found).__qualname__}. Give a psycopg "
-                "(version 3) connection, or a SQLAlchemy Connection or Session on psycopg."
-            )
+        found: Connection[Any] = driver_connection(self._given, self.url, Connection, _WANTED)
         if found.closed:
             self._unusable("it is closed. Give one that is open.")
         if found.autocommit and _is_idle(found):
@@ -87,13 +87,16 @@ class JoinedJournal:
     @contextmanager
     def writing(self, plan: Plan | None = None) -> Iterator[PostgresWriting]:
         """The writer's turn, which lasts until the caller's transaction ends."""
-        self._journal.check_may_write()
+        writes = self._journal.writes()
         connection = self._found()
         try:
             if _is_idle(connection):
                 connection.execute("SELECT 1")  # begins the caller's transaction, as it would
-            with connection.transaction(savepoint_name=_SAVEPOINT):
-                writing = self._turn(connection, plan)
+            with connection.transaction(savepoint_name=SAVEPOINT):
+                journal, intent = self._journal, None if plan is None else plan()
+                writing = open_turn(
+                    connection, journal.rights, writes, journal.mapper, intent, writes.durable
+                )
                 try:
                     yield writing
                     writing.flush()
@@ -102,12 +105,6 @@ class JoinedJournal:
                     raise
         except psycopg.Error as error:
             raise fault(self.url, error) from error
-
-    def _turn(self, connection: Connection[Any], plan: Plan | None) -> PostgresWriting:
-        journal, intent = self._journal, None if plan is None else plan()
-        writes = journal.rights.writes
-        assert writes is not None, "checked before"
-        return open_turn(connection, journal.rights, journal.mapper, intent, writes.durable)
 
     def using(self, connection: Any) -> Self:  # noqa: ARG002  # the port's signature
         """A joined journal is joined already."""

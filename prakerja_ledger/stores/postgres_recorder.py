@@ -35,6 +35,7 @@ from prakerja_ledger.ledger.shards import (
 )
 from prakerja_ledger.stores.postgres_sql import (
     EVENTS,
+    Row,
     WriteStatements,
     create_script,
     writes_of,
@@ -46,16 +47,16 @@ COPY_FROM: Final = 200
 """Rows from which COPY is quicker than an INSERT with its way there and back saved."""
 BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-Row = tuple[Any, ...]
-
 
 class Heads:
     """The heads that a writer holds: where each taken shard stands, and what it adds."""
 
     def __init__(self, rows: Sequence[Row], shards: int) -> None:
         self.shards = shards
-        self._number: dict[int, int] = {shard: number for shard, number, _ in rows}
-        self._clock: dict[int, int] = {shard: clock for shard, _, clock in rows}
+        self._number: dict[int, int] = {shard: number for shard, number, _, _ in rows}
+        self._clock: dict[int, int] = {shard: clock for shard, _, clock, _ in rows}
+        self.fence: int = max(fence for *_, fence in rows)
+        """How often turns under way were written off."""
 
     @property
     def version(self) -> tuple[tuple[int, int, int], ...]:

@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
-from prakerja_ledger.stores.postgres import told, unreadable
+from prakerja_ledger.stores.postgres import connected, told
 from prakerja_ledger.stores.postgres_sql import (
     SCHEMA_VERSION,
     create_script,
@@ -45,11 +45,7 @@ def apply(url: str) -> bool:
     """
     parsed = parse_url(url)
     try:
-        connection = psycopg.connect(parsed.conninfo, prepare_threshold=None)
-    except psycopg.Error as error:
-        unreadable(parsed, f"{told(error)}. Check the URL, and that the server runs.", error)
-    try:
-        with connection:
+        with connected(parsed, autocommit=False) as connection:
             return _applied(connection, parsed)
     except psycopg.Error as error:
         raise LedgerFault(

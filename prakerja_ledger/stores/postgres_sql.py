@@ -7,12 +7,13 @@ get around: tables only grow, and no event enters that does not follow the last 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
 SCHEMA_VERSION: Final = 1
 EVENTS: Final = "stored_events"
+Row = tuple[Any, ...]
 
 _TABLES: Final = """\
 CREATE SCHEMA IF NOT EXISTS {s};
@@ -25,11 +26,13 @@ CREATE TABLE {s}.ledger (
 );
 
 -- One row a shard: locked by whoever writes there. number counts the shard's events, clock is that
--- of the last one that a writer there could have seen.
+-- of the last one that a writer there could have seen, fence how often what was under way was written
+-- off (the same in all).
 CREATE TABLE {s}.heads (
     shard integer PRIMARY KEY,
     number bigint NOT NULL DEFAULT 0,
-    clock bigint NOT NULL DEFAULT 0
+    clock bigint NOT NULL DEFAULT 0,
+    fence bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 
 CREATE TABLE {s}.stored_events (
@@ -178,22 +181,22 @@ END $$;
 -- The first message of a turn, all in one: heads (kind 0), identities (1), streams (2).
 CREATE FUNCTION {s}.open_turn(taken integer[], sources text[], ids text[], names text[],
     known bigint[]) RETURNS TABLE (kind integer, name text, id text, place bigint, number bigint,
-    clock bigint, topic text, state bytea)
+    clock bigint, fence bigint, topic text, state bytea)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
     IF current_setting('synchronous_commit') IN ('off', 'local') THEN
         SET LOCAL synchronous_commit = 'on';
     END IF;
-    RETURN QUERY SELECT 0, NULL::text, NULL::text, t.shard::bigint, t.number, t.clock, NULL::text,
-        NULL::bytea FROM ({take_body}) AS t;
+    RETURN QUERY SELECT 0, NULL::text, NULL::text, t.shard::bigint, t.number, t.clock, t.fence,
+        NULL::text, NULL::bytea FROM ({take_body}) AS t;
     FOR n IN 1 .. cardinality(sources) LOOP
         RETURN QUERY SELECT 1, e.source, e.id, e.notification_id, NULL::bigint, NULL::bigint,
-            NULL::text, NULL::bytea FROM {s}.stored_events AS e
+            NULL::bigint, NULL::text, NULL::bytea FROM {s}.stored_events AS e
             WHERE e.source = sources[n] AND e.id = ids[n];
     END LOOP;
     FOR n IN 1 .. cardinality(names) LOOP
         RETURN QUERY SELECT 2, e.originator_id, NULL::text, e.notification_id, NULL::bigint,
-            NULL::bigint, e.topic, e.state FROM {s}.stored_events AS e
+            NULL::bigint, NULL::bigint, e.topic, e.state FROM {s}.stored_events AS e
             WHERE e.originator_id = names[n] AND e.originator_version > known[n]
             ORDER BY e.originator_version;
     END LOOP;
@@ -204,15 +207,66 @@ CREATE FUNCTION {s}.append(names text[], versions bigint[], topics text[], state
 BEGIN
     {append_body};
 END $$;
+-- A whole turn in one message, for a writer who has judged already: appended where nothing was written
+-- off since, every stream that it looked at has as many events as it saw and every identity is new; else
+-- nothing, and no rows.
+CREATE FUNCTION {s}.append_expecting(taken integer[], fenced bigint, looked text[], expected bigint[],
+    names text[], versions bigint[], topics text[], states bytea[], homes integer[],
+    sources text[], ids text[]) RETURNS SETOF bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' SET lock_timeout = '{lock_seconds}s' AS $$
+DECLARE
+    latest bigint;
+    fence bigint;
+BEGIN
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        SET LOCAL synchronous_commit = 'on';
+    END IF;
+    SELECT max(h.clock), max(h.fence) INTO latest, fence FROM ({take_body}) AS h;
+    IF fence <> fenced THEN
+        RETURN;
+    END IF;
+    FOR n IN 1 .. cardinality(looked) LOOP
+        IF expected[n] <> (SELECT coalesce(max(e.originator_version), 0)
+                FROM {s}.stored_events AS e WHERE e.originator_id = looked[n]) THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    FOR n IN 1 .. cardinality(ids) LOOP
+        IF EXISTS (SELECT FROM {s}.stored_events AS e
+                WHERE e.source = sources[n] AND e.id = ids[n]) THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    IF cardinality(names) = 1 THEN
+        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state,
+                notification_id, shard, number, source, id)
+            SELECT names[1], versions[1], topics[1], states[1], (latest + 1) * {shards} + homes[1],
+                homes[1], h.number + 1, sources[1], ids[1]
+            FROM {s}.heads AS h WHERE h.shard = homes[1];
+    ELSE
+        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state,
+                notification_id, shard, number, source, id)
+            SELECT u.name, u.version, u.topic, u.state, (latest + u.n) * {shards} + u.home, u.home,
+                h.number + row_number() OVER (PARTITION BY u.home ORDER BY u.n), u.source, u.id
+            FROM unnest(names, versions, topics, states, homes, sources, ids) WITH ORDINALITY
+                AS u (name, version, topic, state, home, source, id, n)
+            JOIN {s}.heads AS h ON h.shard = u.home;
+    END IF;
+    FOR n IN 1 .. cardinality(names) LOOP
+        RETURN NEXT (latest + n) * {shards} + homes[n];
+    END LOOP;
+END $$;
+
+-- What is still under way to append_expecting comes too late from now on. Under all heads.
+CREATE FUNCTION {s}.write_off() RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+    UPDATE {s}.heads SET fence = fence + 1
+$$;
 
 -- The rest of what a role needs that has no right on any table.
 CREATE FUNCTION {s}.about() RETURNS SETOF {s}.ledger
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     SELECT * FROM {s}.ledger
-$$;
-CREATE FUNCTION {s}.heads_now() RETURNS SETOF {s}.heads
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-    SELECT * FROM {s}.heads
 $$;
 CREATE FUNCTION {s}.highest() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
@@ -233,7 +287,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {s} FROM PUBLIC;
 
 _BODIES: Final = {
     "take_body": (
-        "SELECT h.shard, h.number, h.clock FROM {s}.heads AS h WHERE h.shard = ANY({1}) "
+        "SELECT h.shard, h.number, h.clock, h.fence FROM {s}.heads AS h WHERE h.shard = ANY({1}) "
         "ORDER BY h.shard FOR UPDATE"
     ),
     "highest_body": "SELECT max(notification_id) FROM {s}.stored_events",
@@ -286,8 +340,6 @@ COLUMN_TYPES: Final = (
     "text",
 )
 
-READER, WRITER, CALLER = "reader", "writer", "caller"
-
 _ROLES: Final = """\
 -- Three roles to be granted to those who log in: reader (auditors: SELECT), writer (SELECT and
 -- INSERT; heads move by themselves), caller (no right on any table: only to call).
@@ -303,10 +355,13 @@ GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writ
 GRANT INSERT ON {s}.stored_events TO {s}_writer;
 GRANT EXECUTE ON FUNCTION {s}.take(integer[]), {s}.find(text[], text[]),
     {s}.open_turn(integer[], text[], text[], text[], bigint[]),
+    {s}.append_expecting(integer[], bigint, text[], bigint[], text[], bigint[], text[], bytea[],
+        integer[], text[], text[]),
+    {s}.write_off(),
     {s}.streams(text[], bigint[]),
     {s}.append(text[], bigint[], text[], bytea[], bigint[], integer[], bigint[], text[], text[])
     TO {s}_writer, {s}_caller;
-GRANT EXECUTE ON FUNCTION {s}.about(), {s}.heads_now(), {s}.highest(),
+GRANT EXECUTE ON FUNCTION {s}.about(), {s}.highest(),
     {s}.streams_between(text, text), {s}.lines(bigint) TO {s}_caller;
 """
 
@@ -330,7 +385,7 @@ def create_script(schema: str, shards: int, *, functions: bool = True) -> str:
     parts.append(_ROWS.format(s=schema, version=SCHEMA_VERSION, shards=shards))
     if functions:
         parts.append(_guards(schema, shards))
-        parts.append(_functions(schema))
+        parts.append(_functions(schema, shards))
     return "\n".join(parts)
 
 
@@ -355,10 +410,10 @@ def _guards(schema: str, shards: int) -> str:
     return _GUARDS.format(s=schema, shards=shards, **among)
 
 
-def _functions(schema: str) -> str:
+def _functions(schema: str, shards: int) -> str:
     numbered = [f"${n}" for n in range(1, len(COLUMNS) + 1)]
     bodies = {name: _body(name, schema, *numbered) for name in _BODIES}
-    return _FUNCTIONS.format(s=schema, **bodies)
+    return _FUNCTIONS.format(s=schema, shards=shards, lock_seconds=_LOCK_SECONDS, **bodies)
 
 
 def role_script(schema: str, *, functions: bool = True) -> str:
@@ -367,17 +422,11 @@ def role_script(schema: str, *, functions: bool = True) -> str:
     return _ROLES.format(s=schema) + "\n" + grants.format(s=schema)
 
 
-def grant_script(schema: str, *, functions: bool = True) -> str:
-    """The rights alone, for roles that exist already."""
-    return (_GRANTS if functions else _PLAIN_GRANTS).format(s=schema)
-
-
 @frozen(kw_only=True)
 class ReadStatements:
     """How a role reads; each gives the same columns, whichever way."""
 
     about: str
-    heads: str
     highest: str
     find: str
     stream: str
@@ -394,6 +443,10 @@ class WriteStatements:
     """What a transaction begins with besides that somebody else began; empty where `take` sees to it."""
     open: str | None
     """Begins a turn with all that the writer said it would need, where the engine has functions."""
+    expecting: str | None
+    """A whole turn in one statement (see `Conditional`), where the engine has functions."""
+    write_off: str | None
+    """Makes whole turns that are still under way come too late."""
     take: str
     find: str
     stream: str
@@ -409,7 +462,6 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
     if by_call:
         return ReadStatements(
             about=f"SELECT schema_version, shards, ledger_id FROM {schema}.about()",
-            heads=f"SELECT shard, number, clock FROM {schema}.heads_now()",
             highest=f"SELECT {schema}.highest()",
             find=f"SELECT * FROM {schema}.find(%s::text[], %s::text[])",
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
@@ -418,7 +470,6 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
         )
     return ReadStatements(
         about=f"SELECT schema_version, shards, ledger_id FROM {schema}.ledger",
-        heads=f"SELECT shard, number, clock FROM {schema}.heads",
         highest=_body("highest_body", schema),
         find=_body("find_body", schema, "%s::text[]", "%s::text[]"),
         stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
@@ -453,6 +504,12 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
                 f"SELECT * FROM {schema}.open_turn("
                 "%s::integer[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
             ),
+            expecting=(
+                f"SELECT * FROM {schema}.append_expecting(%s::integer[], %s::bigint, %s::text[], "
+                "%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::integer[], "
+                "%s::text[], %s::text[])"
+            ),
+            write_off=f"SELECT {schema}.write_off()",
             take=f"SELECT * FROM {schema}.take(%s::integer[])",
             find=f"SELECT * FROM {schema}.find(%s::text[], %s::text[])",
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
@@ -464,6 +521,8 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
         begin=_BEGIN + _DURABLE,
         durable=_DURABLE,
         open=None,
+        expecting=None,
+        write_off=None,
         take=_body("take_body", schema, "%s::integer[]"),
         find=_body("find_body", schema, "%s::text[]", "%s::text[]"),
         stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),

@@ -151,6 +151,9 @@ class SQLiteWriting(SQLiteReading):
 class SQLiteJournal:
     """A journal in one SQLite file."""
 
+    ahead: Final = None
+    """A turn has no way to a server that could be saved."""
+
     def __init__(self, url: str, factory: LedgerFactory) -> None:
         self.url = url
         self.path = path_of(url)

@@ -17,6 +17,7 @@ from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
 from prakerja_ledger.stores.sqlite import open_journal
 from prakerja_ledger.stores.sqlite_file import (
     APPLICATION_ID,
+    FULL,
     SCHEMA_VERSION,
     create_statements,
     path_of,
@@ -28,7 +29,6 @@ _NETWORK: Final = frozenset(
 _FORGETFUL: Final = frozenset({"tmpfs", "ramfs", "devtmpfs"})
 _LITTLE_SPACE: Final = 256 << 20
 _LONG_LOG: Final = 256 << 20
-_FULL: Final = 2
 _CONTIGUOUS: Final = (
     "SELECT count(*), coalesce(max(rowid), 0), coalesce(min(rowid), 1) FROM stored_events"
 )
@@ -91,7 +91,7 @@ def _settings(cursor: sqlite3.Cursor) -> Iterator[Check]:
         "Readers and the writer would block each other. Run PRAGMA journal_mode = WAL.",
     )
     yield judged(
-        asked("synchronous") >= _FULL,
+        asked("synchronous") >= FULL,
         "synchronous (set by the ledger)",
         {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}.get(asked("synchronous")),
         "An acknowledged fact could be lost with the power. Use a build of SQLite that honours it.",

@@ -20,6 +20,10 @@ SCHEMA_VERSION: Final = 1
 LOCK_TIMEOUT_SECONDS: Final = 30
 
 
+FULL: Final = 2
+"""What `PRAGMA synchronous` says at least where a commit waits for the disk."""
+
+
 EVENTS_TABLE: Final = """\
 CREATE TABLE IF NOT EXISTS {events} (
     rowid INTEGER PRIMARY KEY, -- the position; the name is the one that eventsourcing reads

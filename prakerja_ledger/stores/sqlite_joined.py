@@ -10,10 +10,11 @@ from typing import Any, Final, NoReturn, Self
 
 from prakerja_ledger.domain.errors import TurnLost, UnusableConnection
 from prakerja_ledger.ledger.journal import Plan
-from prakerja_ledger.stores.driver import driver_connection
+from prakerja_ledger.stores.driver import SAVEPOINT, driver_connection
 from prakerja_ledger.stores.sqlite import SQLiteJournal, SQLiteReading, SQLiteWriting, fault
+from prakerja_ledger.stores.sqlite_file import FULL
 
-_SAVEPOINT: Final = "prakerja_ledger_step"
+_WANTED: Final = "a sqlite3.Connection, or a SQLAlchemy Connection or Session on one"
 _TAKE_THE_LOCK: Final = "UPDATE stored_events SET rowid = rowid WHERE 0"
 """Changes nothing, and takes the writer's lock; or fails at once where the transaction has looked
 at the file before somebody else wrote to it, so that nothing is judged on what is past."""
@@ -21,6 +22,9 @@ at the file before somebody else wrote to it, so that nothing is judged on what 
 
 class JoinedSQLiteJournal:
     """The journal on a connection of the caller's. What it appends is durable when that commits."""
+
+    ahead: Final = None
+    """Nothing may happen outside the caller's transaction."""
 
     def __init__(self, journal: SQLiteJournal, connection: Any) -> None:
         self.url = journal.url
@@ -33,12 +37,7 @@ class JoinedSQLiteJournal:
 
     def _cursor(self) -> sqlite3.Cursor:
         """A cursor of ours on the caller's connection."""
-        found = driver_connection(self._given, self.url)
-        if not isinstance(found, sqlite3.Connection):
-            self._unusable(
-                f"it is a {type(found).__module__}.{type(found).__qualname__}. Give a "
-                "sqlite3.Connection, or a SQLAlchemy Connection or Session on one."
-            )
+        found = driver_connection(self._given, self.url, sqlite3.Connection, _WANTED)
         if found.text_factory is not str:
             self._unusable(
                 "its text_factory is not str. Set it back, and read your own texts after."
@@ -57,7 +56,7 @@ class JoinedSQLiteJournal:
                 "beside its tables."
             )
         (synchronous,) = cursor.execute("PRAGMA synchronous").fetchone()
-        if synchronous < _FULL:
+        if synchronous < FULL:
             self._unusable(
                 "its synchronous is less than FULL, so that a commit could be lost with the power. "
                 "Run PRAGMA synchronous = FULL on it first."
@@ -85,19 +84,19 @@ class JoinedSQLiteJournal:
         except sqlite3.Error as error:
             lost = not begun and "locked" in str(error)
             raise (_lost(self.url, error) if lost else fault(self.url, error)) from error
-        cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
+        cursor.execute(f"SAVEPOINT {SAVEPOINT}")
         try:
             yield SQLiteWriting(cursor, self._journal.recorder, self._journal.mapper)
         except BaseException as error:
             if begun and connection.in_transaction:
                 cursor.execute("ROLLBACK")  # as it was: the caller had none, and holds no lock
             elif connection.in_transaction:
-                cursor.execute(f"ROLLBACK TO {_SAVEPOINT}")
-                cursor.execute(f"RELEASE {_SAVEPOINT}")
+                cursor.execute(f"ROLLBACK TO {SAVEPOINT}")
+                cursor.execute(f"RELEASE {SAVEPOINT}")
             if isinstance(error, sqlite3.Error):
                 raise fault(self.url, error) from error
             raise
-        cursor.execute(f"RELEASE {_SAVEPOINT}")
+        cursor.execute(f"RELEASE {SAVEPOINT}")
 
     def using(self, connection: Any) -> Self:  # noqa: ARG002  # the port's signature
         """A joined journal is joined already."""
@@ -105,9 +104,6 @@ class JoinedSQLiteJournal:
 
     def close(self) -> None:
         """The connection is the caller's."""
-
-
-_FULL: Final = 2
 
 
 def _lost(url: str, error: sqlite3.Error) -> TurnLost:

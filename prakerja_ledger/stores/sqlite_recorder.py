@@ -25,7 +25,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import LedgerFault
-from prakerja_ledger.stores.sqlite_file import LOCK_TIMEOUT_SECONDS, create_statements
+from prakerja_ledger.stores.sqlite_file import FULL, LOCK_TIMEOUT_SECONDS, create_statements
 
 _CACHE_KIB: Final = 65_536
 
@@ -34,7 +34,7 @@ _CHECKPOINT_PAGES: Final = 4_000
 """The log is folded into the file after 16 MiB, not 4: a page written often is then copied once."""
 
 
-_FULL: Final = 2
+_FULL: Final = FULL
 
 
 class LedgerTransaction(SQLiteTransaction):

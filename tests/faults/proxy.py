@@ -25,9 +25,9 @@ COMMITS = {
     "no answer, late": "kept back until its sender has given up and hung up; then sent on after all",
 }
 BEGINNINGS = {
-    "turn not begun": "the connection is cut before the server is asked for the writer's turn",
-    "turn begun": "the server has given the turn; its answer is swallowed and the connection cut",
-    "turn never answered": "the turn is asked for and given, and the connection stays open and silent",
+    "turn not begun": "the connection is cut before the server is asked for the writer's turn or a look",
+    "turn begun": "the server has given the turn or look; its answer is swallowed and the connection cut",
+    "turn never answered": "a turn or look is asked for and given; the connection stays open and silent",
 }
 ENDINGS = {
     "before its commit": "the backend is told to end, and is sent the commit afterwards",
@@ -58,10 +58,15 @@ class Message:
         return self.body.split(b"\0")[1].strip() if self.kind == b"P" else b""
 
     @property
+    def is_whole_turn(self) -> bool:
+        """A turn in one statement, which commits without saying so."""
+        return b".append_expecting(" in self.sql
+
+    @property
     def commits(self) -> bool:
-        """Alone, or as the end of several statements."""
+        """Alone, as the end of several statements, or in the statement that is a whole turn."""
         last = self.sql.rpartition(b";")[2] if self.kind == b"Q" else self.sql
-        return last.strip().upper() == b"COMMIT"
+        return last.strip().upper() == b"COMMIT" or self.is_whole_turn
 
 
 def _exactly(source: socket.socket, length: int) -> bytes:
@@ -101,8 +106,11 @@ class Plan:
     """Called as the connection is struck, with the process id of its backend."""
     met: int = 0
     struck: int = 0
-    begins: bytes = b"BEGIN ISOLATION LEVEL READ COMMITTED"
-    """How a message begins that begins something: a writer's turn, where nothing else is said."""
+    begins: tuple[bytes, ...] = (
+        b"BEGIN ISOLATION LEVEL READ COMMITTED",
+        b"SELECT * FROM prakerja_ledger.streams(",
+    )
+    """How a message begins that begins something: a writer's turn, or the look ahead of one."""
     _lock: threading.Lock = field(factory=threading.Lock)
 
     def strikes(self, message: Message) -> bool:
@@ -128,6 +136,8 @@ class _Conversation:
     kept: list[bytes] | None = None
     """Answers kept back since a strike, until it is known what they are."""
     mute: bool = False
+    whole: bool = False
+    """Whether what was struck is a whole turn in one statement."""
     backend: int = 0
     answered: threading.Event = field(factory=threading.Event)
 
@@ -180,9 +190,12 @@ class _Conversation:
     def _is_awaited(self, message: Message) -> bool:
         if self.plan.form == "turn begun":
             return message.kind == b"Z"
+        if self.whole:  # no row means that nothing was appended
+            return message.kind == b"C" and message.body != b"SELECT 0\0"
         return message.kind == b"C" and message.body == b"COMMIT\0"
 
     def _strike(self, message: Message) -> None:
+        self.whole = message.is_whole_turn
         match self.plan.form:
             case "not stored" | "turn not begun":
                 self.plan.at_strike(self.backend)
