@@ -134,6 +134,44 @@ def test_a_role_may_do_no_more_than_it_has_to(with_roles: str, role: str, statem
             connection.execute(statement)
 
 
+NEXT = (
+    "SELECT append_next({home}, {fence}, '{looked}', '{expected}', '{stream}', {version}, "
+    "'prakerja.enrolled.v1', 'x', '//pmo', '{id}')"
+)
+LAWFUL = {
+    "home": 0, "fence": 0, "looked": "{}", "expected": "{}", "stream": "participant/X", "version": 1,
+    "id": "fresh",
+}  # fmt: skip
+UNLAWFUL = {
+    "another fence": {"fence": 1},
+    "a shard that is not there": {"home": 7},
+    "no shard": {"home": "NULL"},
+    "the programme": {"stream": "programme"},
+    "a package": {"stream": "package/K"},
+    "a version taken": {"stream": "participant/P-1"},
+    "an identity taken": {"id": "enrolled P-1"},
+    "a stream that went on": {"looked": "{participant/P-1}", "expected": "{0}"},
+    "a stream not as far": {"looked": "{programme}", "expected": "{1}"},
+    "a stream expected at nothing": {"looked": "{programme}", "expected": "{}"},
+}
+
+
+@pytest.mark.parametrize("changed", [None, *UNLAWFUL])
+def test_who_calls_by_hand_what_appends_on_a_condition_gets_no_further(
+    with_roles: str, changed: str | None
+):
+    """A call that does not follow appends nothing and leaves no gap behind."""
+    asked = NEXT.format(**{**LAWFUL, **UNLAWFUL.get(changed, {})})
+    with connect(without_options(logged_in(with_roles, "caller"))) as connection:
+        connection.execute(f"SET search_path = {schema_of(with_roles)}")
+        (place,) = connection.execute(asked).fetchone()
+    with Ledger.open(with_roles) as ledger:
+        before = 1
+        assert place == (before + 1 if changed is None else None)
+        assert ledger.head() == before + (changed is None)
+        assert ledger.record(enrolment("P-9")) == Receipt(ledger.head())
+
+
 # --- tables that only grow, one event after the other -------------------------------------------------
 
 

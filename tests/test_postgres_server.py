@@ -154,7 +154,7 @@ def test_a_head_held_too_long_is_an_error_that_says_so(url: str):
     """Ahead of a turn, where the function waits."""
     with connect(without_options(url)) as connection:
         connection.execute(
-            f"ALTER FUNCTION {schema_of(url)}.append_expecting SET lock_timeout = '50ms'"
+            f"ALTER FUNCTION {schema_of(url)}.append_next SET lock_timeout = '50ms'"
         )
     with Ledger.open(url) as ledger:
         ledger.record(enrolment("P-0"))

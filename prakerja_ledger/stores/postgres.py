@@ -1,7 +1,8 @@
 """The journal on PostgreSQL: one transaction a turn, under the head rows of the shards it writes to.
 
-A turn is two ways to the server and back: one that takes the heads and fetches what the writer said
-it would need, one that inserts and commits. Between them the writer alone can add to those shards.
+Where a step was judged ahead, a turn is one way to the server and back (`append_expecting`). Else it is
+two: one that takes the heads and fetches what the writer said it would need, one that inserts and
+commits. Between them the writer alone can add to those shards.
 An error that the server answered with has undone the turn; a connection that dies with the commit
 under way leaves it in doubt, and says so.
 """
@@ -31,7 +32,7 @@ from prakerja_ledger.domain.errors import (
 )
 from prakerja_ledger.ledger.journal import Conditional, Intent, Journal, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
-from prakerja_ledger.ledger.shards import position_at, shard_of, shards_of
+from prakerja_ledger.ledger.shards import is_common, position_at, shard_of, shards_of
 from prakerja_ledger.stores.postgres_copy import Copying
 from prakerja_ledger.stores.postgres_recorder import (
     BEGIN_READING,
@@ -309,19 +310,38 @@ def by_kind(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     return heads, found, streams
 
 
-def expecting_parameters(
-    events: Sequence[RecordedEvent], mapper: LedgerMapper, shards: int
-) -> list[str]:
-    """Events as `append_expecting` takes them: without the positions, which it gives."""
-    stored = [mapper.to_stored_event(one) for one in events]
-    return [
-        texts(storable(one.originator_id) for one in events),
-        numbers(one.originator_version for one in stored),
-        texts(one.topic for one in stored),
-        binaries(one.state for one in stored),
-        numbers(shard_of(one.originator_id, shards) for one in events),
-        texts(storable(one.event.source) for one in events),
-        texts(storable(one.event.id) for one in events),
+def expecting(
+    writes: WriteStatements,
+    rights: Rights,
+    mapper: LedgerMapper,
+    given: tuple[Intent, int | None, Mapping[str, int]],
+    events: Sequence[RecordedEvent],
+) -> tuple[str, list[Any]]:
+    """The statement that is a whole turn, and what it takes."""
+    intent, fence, expected = given
+    one, *others = [mapper.to_stored_event(event) for event in events]
+    names = [event.originator_id for event in events]
+    homes = [shard_of(name, rights.shards) for name in names]
+    if not others and not is_common(names[0]):
+        assert writes.next is not None, "asked for before"
+        looked = {name: known for name, known in expected.items() if name != names[0]}
+        source, id = events[0].event.identity
+        return writes.next, [
+            *(homes[0], fence, *stream_parameters(looked)),
+            *(storable(names[0]), one.originator_version, one.topic, one.state),
+            *(storable(source), storable(id)),
+        ]
+    assert writes.expecting is not None, "asked for before"
+    stored = [one, *others]
+    return writes.expecting, [
+        *(numbers(taken_by(intent, rights.shards)), fence, *stream_parameters(expected)),
+        texts(map(storable, names)),
+        numbers(event.originator_version for event in stored),
+        texts(event.topic for event in stored),
+        binaries(event.state for event in stored),
+        numbers(homes),
+        texts(storable(event.event.source) for event in events),
+        texts(storable(event.event.id) for event in events),
     ]
 
 
@@ -448,24 +468,17 @@ class PostgresJournal:
     ) -> Sequence[int] | None:
         """Append, commit and be told the positions in one message; None where it does not hold."""
         self._check_open()
-        asked, shards = self.writes().expecting, self.rights.shards
-        assert asked is not None, "asked for before"
+        asked, parameters = expecting(
+            self.writes(), self.rights, self.mapper, (intent, self._fence, expected), events
+        )
         connection = borrow(self.pool, self.url)
         connection.patience = self.patience
         try:
             if has_died(connection):
                 return None  # nothing was asked of it yet; an ordinary turn replaces it
             cursor = ClientCursor(connection, row_factory=tuple_row)
-            cursor.execute(
-                asked,
-                [
-                    numbers(taken_by(intent, shards)),
-                    self._fence,
-                    *stream_parameters(expected),
-                    *expecting_parameters(events, self.mapper, shards),
-                ],
-            )
-            return [position for (position,) in cursor] or None
+            cursor.execute(asked, parameters)
+            return [position for (position,) in cursor if position is not None] or None
         except psycopg.Error as error:
             raise self.undone(connection, error) from error
         finally:

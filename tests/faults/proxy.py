@@ -60,7 +60,7 @@ class Message:
     @property
     def is_whole_turn(self) -> bool:
         """A turn in one statement, which commits without saying so."""
-        return b".append_expecting(" in self.sql
+        return b".append_expecting(" in self.sql or b".append_next(" in self.sql
 
     @property
     def commits(self) -> bool:
