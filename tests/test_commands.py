@@ -766,6 +766,8 @@ def test_an_interrupt_ends_quietly(tmp_path: Path):
     process = subprocess.Popen(
         [PROGRAM, "check", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env=environment(),
+        # A shell's background job, which the tests may be, ignores it and passes that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdin is not None
     process.stdin.write(as_bytes(enrolment()) + b"\n{\n")

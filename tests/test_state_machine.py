@@ -618,16 +618,18 @@ class InDoubt:
         """In place of the journal's own, where it has one."""
         return None if self._journal.ahead is None else self
 
-    def append_expecting(self, *asked: Any) -> Any:
+    def append_next(self, event: Any, expected: dict[str, int]) -> Any:
         """As `writing`: a condition that does not hold is told, as nothing was to be committed."""
-        if not (self._journal.append_expecting(*asked) if self._stored else self._holds(*asked)):
+        append = self._journal.append_next if self._stored else self._holds
+        if not append(event, expected):
             return None
         raise self._lost()
 
-    def _holds(self, intent: Any, expected: dict[str, int], _: Any) -> bool:
+    def _holds(self, event: Any, expected: dict[str, int]) -> bool:
+        expected = {**expected, event.originator_id: event.originator_version - 1}
         looked = self._journal.look(expected)
         with self._journal.reading() as reading:
-            taken = [one for one in intent.identities if reading.find(*one) is not None]
+            taken = reading.find(*event.event.identity) is not None
         return not taken and all(len(looked[name]) == known for name, known in expected.items())
 
     def _lost(self) -> CommitInDoubt:

@@ -156,6 +156,13 @@ class Register:
 
     def record(self, event: Event) -> Outcome:
         """Judge an event and, where it may stand, fold it in at its position."""
+        outcome = self.judge(event)
+        if isinstance(outcome, Recorded) and type(event.fact) is not f.EventVoided:
+            outcome.stream.evolve(event)
+        return outcome
+
+    def judge(self, event: Event) -> Outcome:
+        """Judge an event; where it may stand it is still to be folded in, unless it voids another."""
         source, id, position = event.source, event.id, event.position
         taken = self.identities.claim(source, id, position)
         if taken != position:
@@ -164,8 +171,6 @@ class Register:
             outcome = self._void(event, event.fact)
         else:
             outcome = self._stream(event)
-            if not isinstance(outcome, Refusal):
-                outcome.evolve(event)
         if isinstance(outcome, Refusal):
             self.identities.release(source, id)
             return outcome

@@ -163,7 +163,9 @@ class Importer:
             placed = place(event, len(recorded))
             outcome = register.record(placed)
             if isinstance(outcome, Recorded):
-                recorded.append(recorded_event(outcome.stream, placed, line.strip(_BLANKS)))
+                stream = outcome.stream
+                version = len(stream.events)
+                recorded.append(recorded_event(stream, version, placed, line.strip(_BLANKS)))
                 if not len(recorded) % _PUMP_EVERY:
                     writing.pump()
             outcomes.append((number, line, outcome))

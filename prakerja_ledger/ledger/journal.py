@@ -125,13 +125,12 @@ class Conditional(Protocol):
     def look(self, names: Iterable[str]) -> Mapping[str, Sequence[StoredLine]]:
         """Streams as they are now, read together and without a lock."""
 
-    def append_expecting(
-        self, intent: Intent, expected: Mapping[str, int], events: Sequence[RecordedEvent]
-    ) -> Sequence[int] | None:
-        """Append events durably, if every identity is new and each stream has so many events.
+    def append_next(self, event: RecordedEvent, expected: Mapping[str, int]) -> int | None:
+        """Append a participant's event durably, and give it its position.
 
-        Returns their positions; None where it does not hold: then nothing was appended. Raises as
-        leaving `writing` does.
+        Only if its identity is new, its stream has one event less than its version says, and each
+        other stream has so many as expected; else None, and nothing was appended. Raises as leaving
+        `writing` does.
         """
 
 

@@ -215,9 +215,9 @@ class Ledger:
             self._write_off()
         registrar = self._idle_registrar()
         try:
-            positions = self._ahead(registrar, steps)
-            if positions is not None:
-                return [Receipt(position) for position in positions]
+            position = self._ahead(registrar, steps[0]) if len(steps) == 1 else None
+            if position is not None:
+                return [Receipt(position)]
             for _ in range(self._attempts - 1):
                 with suppress(TurnLost):
                     return self._turn(registrar, steps)
@@ -232,16 +232,16 @@ class Ledger:
         except IndexError:  # the first one, or all are with other threads
             return self.registrar()
 
-    def _ahead(self, registrar: Registrar, steps: Sequence[Step]) -> Sequence[int] | None:
-        """The positions of steps recorded without a turn; None where they need one."""
+    def _ahead(self, registrar: Registrar, step: Step) -> int | None:
+        """The position of a step recorded without a turn of ours; None where it needs one."""
         ahead = self.journal.ahead
         if ahead is None:
             return None
         try:
-            return record_ahead(ahead, registrar, steps)
+            return record_ahead(ahead, registrar, step)
         except CommitInDoubt as error:
             self._in_doubt = True
-            raise unknown_outcome(steps[-1].identity, error) from error
+            raise unknown_outcome(step.identity, error) from error
         except BaseException:
             registrar.forget()
             raise

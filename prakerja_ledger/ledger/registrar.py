@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 from prakerja_ledger.domain.register import Register
 from prakerja_ledger.domain.schemes import Programme
-from prakerja_ledger.ledger.journal import Intent, Writing
+from prakerja_ledger.ledger.journal import Writing
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.streams import JournalIdentities, JournalStreams
 
@@ -33,8 +33,6 @@ class Registrar:
         self._most_identities = most_identities
         self.version: Hashable = None
         """What the journal's version was when everything known was folded; None: nothing is."""
-        self._last = 0
-        """The highest position that was recorded through it."""
         self._streams: JournalStreams | None = None
         self._register: Register | None = None
         self._identities: JournalIdentities | None = None
@@ -72,11 +70,6 @@ class Registrar:
         streams = self._streams
         return {name for name in names if streams is None or not streams.knows(name)}
 
-    def last_of(self, names: Iterable[str]) -> int:
-        """The highest position known, of all recorded here and in these streams."""
-        streams = self._streams
-        return self._last if streams is None else max(self._last, *map(streams.last_of, names))
-
     def ahead(self, ahead: Writing) -> Register:
         """A register over what is known, which looks at each stream anew.
 
@@ -95,26 +88,17 @@ class Registrar:
         self._identities.added.clear()
         return self._register
 
-    def not_ahead(self, intent: Intent) -> None:
-        """Nothing of what was judged ahead counts: what may have been folded in is let go."""
+    def judged_ahead(self, name: str) -> None:
+        """Nothing that was judged ahead on this stream counts yet."""
         assert self._streams is not None, "judged on"
         assert self._identities is not None, "judged on"
-        for name in intent.appends:
-            self._streams.let_go(name)
+        self._streams.let_go_if_new(name)
         self._identities.added.clear()
 
-    def appended_ahead(self, events: Sequence[RecordedEvent], positions: Sequence[int]) -> None:
-        """What was judged ahead is recorded, at these positions. Others may have written as well."""
+    def appended_ahead(self, one: RecordedEvent, position: int) -> None:
+        """What was judged ahead is recorded. Others may have written as well, elsewhere."""
         assert self._streams is not None, "judged on"
-        assert self._identities is not None, "judged on"
-        self._identities.added.clear()
-        self._last = positions[-1]
-        moved: dict[str, dict[int, int]] = {}
-        for one, at in zip(events, positions, strict=True):
-            if one.event.position != at:
-                moved.setdefault(one.originator_id, {})[one.event.position] = at
-        for name, places in moved.items():
-            self._streams.move(name, places)
+        self._streams.fold(one.originator_id, one.event._replace(position=position))
 
     def _is_full(self) -> bool:
         return (
@@ -142,7 +126,6 @@ class Registrar:
         identities = self._identities
         if identities is None or not positions:
             return
-        self._last = positions[-1]
         if len(identities.added) > self._most_identities:
             identities.complete = False
         if not identities.complete:

@@ -47,6 +47,8 @@ class Turn:
     writing: Writing
     pending: list[RecordedEvent] = field(factory=list)
     """Events of the steps before it, judged and folded in, to be appended at the end."""
+    folds: bool = True
+    """Whether an event is folded in as soon as it is judged."""
 
 
 class Step(Protocol):
@@ -144,7 +146,8 @@ class Recording:
 def taken_in(turn: Turn, event: Event, line: bytes) -> RecordedEvent | Duplicate:
     """Judge an event and fold it in. Raises Refused or Conflict."""
     event = placing(turn.writing, turn.register.identities)(event, len(turn.pending))
-    outcome = turn.register.record(event)
+    register = turn.register
+    outcome = register.record(event) if turn.folds else register.judge(event)
     if isinstance(outcome, Refusal):
         if outcome.code == Conflict.code:
             given = fingerprint(*_content(event))
@@ -152,7 +155,8 @@ def taken_in(turn: Turn, event: Event, line: bytes) -> RecordedEvent | Duplicate
         raise Refused(refusal=outcome)
     if isinstance(outcome, Duplicate):
         return outcome
-    return recorded_event(outcome.stream, event, line)
+    stream = outcome.stream
+    return recorded_event(stream, len(stream.events) + (not turn.folds), event, line)
 
 
 READ_AGAIN: Final = frozenset({f.Enrolled, f.EnrolmentCorrected}) | {

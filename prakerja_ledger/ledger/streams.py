@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from attrs import define, field
@@ -126,30 +126,18 @@ class JournalStreams:
         kept = self._kept(name)
         return kept is not None and kept.turn != NEVER
 
-    def last_of(self, name: str) -> int:
-        """The last position of a stream that is folded; 0 where none is."""
-        kept = self._kept(name)
-        return 0 if kept is None or not kept.stream.events else kept.stream.events[-1].position
-
-    def move(self, name: str, places: Mapping[int, int]) -> None:
-        """Fold a stream anew, with events at other positions than they were folded at."""
-        kept = self._kept(name)
-        assert kept is not None, "it was just folded"
-        stream = kept.stream
-        kept.stream = type(stream)(stream.id)
-        kept.stream.restore(
-            event._replace(position=places[event.position]) if event.position in places else event
-            for event in stream.events
-        )
-
-    def let_go(self, name: str) -> None:
-        """Forget a stream."""
-        if name == PROGRAMME_STREAM:
-            self._programme = Kept(ProgrammeStream(PROGRAMME_SUBJECT), NEVER)
-        elif name.startswith(PARTICIPANT_PREFIX):
+    def let_go_if_new(self, name: str) -> None:
+        """Forget a participant's stream in which nothing is folded: it may not be there."""
+        if not self.folded(name):
             self.participants.known.pop(name.removeprefix(PARTICIPANT_PREFIX), None)
-        else:
-            self.packages.known.pop(name.removeprefix(PACKAGE_PREFIX), None)
+
+    def fold(self, name: str, event: Event) -> None:
+        """Fold in a participant's event that was recorded after all that is folded of it."""
+        id = name.removeprefix(PARTICIPANT_PREFIX)
+        kept = self.participants.known.get(id)
+        if kept is None:
+            kept = self.participants.known[id] = Kept(Participant(id), self.turn)
+        kept.stream.evolve(event)
 
     def _kept(self, name: str) -> Kept[Any] | None:
         if name == PROGRAMME_STREAM:
@@ -250,11 +238,11 @@ def _shard(event: Event, shards: int, identities: Identities) -> int:
     return shard_of(stream_name(fact.stream, event.subject), shards)
 
 
-def recorded_event(stream: Stream, event: Event, line: bytes) -> RecordedEvent:
-    """An event that its stream has just folded in, as the journal appends it."""
+def recorded_event(stream: Stream, version: int, event: Event, line: bytes) -> RecordedEvent:
+    """An event of a stream, the first or the hundredth, as the journal appends it."""
     return RecordedEvent(
         originator_id=stream_name(_kind_of(stream), stream.id),
-        originator_version=len(stream.events),
+        originator_version=version,
         event=event,
         line=line,
     )

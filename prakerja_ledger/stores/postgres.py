@@ -1,6 +1,6 @@
 """The journal on PostgreSQL: one transaction a turn, under the head rows of the shards it writes to.
 
-Where a step was judged ahead, a turn is one way to the server and back (`append_expecting`). Else it is
+Where a step was judged ahead, a turn is one way to the server and back (`append_next`). Else it is
 two: one that takes the heads and fetches what the writer said it would need, one that inserts and
 commits. Between them the writer alone can add to those shards.
 An error that the server answered with has undone the turn; a connection that dies with the commit
@@ -32,7 +32,7 @@ from prakerja_ledger.domain.errors import (
 )
 from prakerja_ledger.ledger.journal import Conditional, Intent, Journal, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
-from prakerja_ledger.ledger.shards import is_common, position_at, shard_of, shards_of
+from prakerja_ledger.ledger.shards import position_at, shard_of, shards_of
 from prakerja_ledger.stores.postgres_copy import Copying
 from prakerja_ledger.stores.postgres_recorder import (
     BEGIN_READING,
@@ -46,7 +46,7 @@ from prakerja_ledger.stores.postgres_recorder import (
 )
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
 from prakerja_ledger.stores.postgres_sql import Row, WriteStatements
-from prakerja_ledger.stores.postgres_text import binaries, numbers, original, storable, texts
+from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 
 B = TypeVar("B")
@@ -310,41 +310,6 @@ def by_kind(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     return heads, found, streams
 
 
-def expecting(
-    writes: WriteStatements,
-    rights: Rights,
-    mapper: LedgerMapper,
-    given: tuple[Intent, int | None, Mapping[str, int]],
-    events: Sequence[RecordedEvent],
-) -> tuple[str, list[Any]]:
-    """The statement that is a whole turn, and what it takes."""
-    intent, fence, expected = given
-    one, *others = [mapper.to_stored_event(event) for event in events]
-    names = [event.originator_id for event in events]
-    homes = [shard_of(name, rights.shards) for name in names]
-    if not others and not is_common(names[0]):
-        assert writes.next is not None, "asked for before"
-        looked = {name: known for name, known in expected.items() if name != names[0]}
-        source, id = events[0].event.identity
-        return writes.next, [
-            *(homes[0], fence, *stream_parameters(looked)),
-            *(storable(names[0]), one.originator_version, one.topic, one.state),
-            *(storable(source), storable(id)),
-        ]
-    assert writes.expecting is not None, "asked for before"
-    stored = [one, *others]
-    return writes.expecting, [
-        *(numbers(taken_by(intent, rights.shards)), fence, *stream_parameters(expected)),
-        texts(map(storable, names)),
-        numbers(event.originator_version for event in stored),
-        texts(event.topic for event in stored),
-        binaries(event.state for event in stored),
-        numbers(homes),
-        texts(storable(event.event.source) for event in events),
-        texts(storable(event.event.id) for event in events),
-    ]
-
-
 def rows_in_turn(cursor: ClientCursor[Row]) -> Iterator[list[Row]]:
     """The rows of each statement of a message that gave any."""
     more: bool | None = True
@@ -445,7 +410,7 @@ class PostgresJournal:
     def saw(self, heads: Heads) -> None:
         """Heads that a turn has taken: whole turns sent from now on are of this time."""
         writes = self.rights.writes
-        if writes is not None and writes.expecting is not None:
+        if writes is not None and writes.next is not None:
             self._fence = heads.fence
 
     def look(self, names: Iterable[str]) -> Mapping[str, Sequence[StoredLine]]:
@@ -463,22 +428,31 @@ class PostgresJournal:
         self.let_go(connection)
         return {name: reading.stream(name) for name in wanted}
 
-    def append_expecting(
-        self, intent: Intent, expected: Mapping[str, int], events: Sequence[RecordedEvent]
-    ) -> Sequence[int] | None:
-        """Append, commit and be told the positions in one message; None where it does not hold."""
+    def append_next(self, event: RecordedEvent, expected: Mapping[str, int]) -> int | None:
+        """Append, commit and be told the position in one message; None where it does not hold."""
         self._check_open()
-        asked, parameters = expecting(
-            self.writes(), self.rights, self.mapper, (intent, self._fence, expected), events
-        )
+        asked = self.writes().next
+        assert asked is not None, "asked for before"
+        stored, (source, id) = self.mapper.to_stored_event(event), event.event.identity
+        parameters = [
+            shard_of(event.originator_id, self.rights.shards),
+            self._fence,
+            *stream_parameters(expected),
+            storable(event.originator_id),
+            stored.originator_version,
+            stored.topic,
+            stored.state,
+            storable(source),
+            storable(id),
+        ]
         connection = borrow(self.pool, self.url)
         connection.patience = self.patience
         try:
             if has_died(connection):
                 return None  # nothing was asked of it yet; an ordinary turn replaces it
-            cursor = ClientCursor(connection, row_factory=tuple_row)
-            cursor.execute(asked, parameters)
-            return [position for (position,) in cursor if position is not None] or None
+            found = ClientCursor(connection, row_factory=tuple_row).execute(asked, parameters)
+            row = found.fetchone()
+            return None if row is None else row[0]
         except psycopg.Error as error:
             raise self.undone(connection, error) from error
         finally:

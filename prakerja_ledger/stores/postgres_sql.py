@@ -214,57 +214,9 @@ CREATE FUNCTION {s}.append(names text[], versions bigint[], topics text[], state
 BEGIN
     {append_body};
 END $$;
--- A whole turn in one message, for a writer who has judged already: appended where nothing was written
--- off since, every stream that it looked at has as many events as it saw and every identity is new; else
--- nothing, and no rows.
-CREATE FUNCTION {s}.append_expecting(taken integer[], fenced bigint, looked text[], expected bigint[],
-    names text[], versions bigint[], topics text[], states bytea[], homes integer[],
-    sources text[], ids text[]) RETURNS SETOF bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' SET lock_timeout = '{lock_seconds}s' AS $$
-DECLARE
-    latest bigint;
-    fence bigint;
-BEGIN
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        SET LOCAL synchronous_commit = 'on';
-    END IF;
-    SELECT max(h.clock), max(h.fence) INTO latest, fence FROM ({take_body}) AS h;
-    IF fence <> fenced THEN
-        RETURN;
-    END IF;
-    FOR n IN 1 .. cardinality(looked) LOOP
-        IF expected[n] <> (SELECT coalesce(max(e.originator_version), 0)
-                FROM {s}.stored_events AS e WHERE e.originator_id = looked[n]) THEN
-            RETURN;
-        END IF;
-    END LOOP;
-    FOR n IN 1 .. cardinality(ids) LOOP
-        IF EXISTS (SELECT FROM {s}.stored_events AS e
-                WHERE e.source = sources[n] AND e.id = ids[n]) THEN
-            RETURN;
-        END IF;
-    END LOOP;
-    IF cardinality(names) = 1 THEN
-        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state,
-                notification_id, shard, number, source, id)
-            SELECT names[1], versions[1], topics[1], states[1], (latest + 1) * {shards} + homes[1],
-                homes[1], h.number + 1, sources[1], ids[1]
-            FROM {s}.heads AS h WHERE h.shard = homes[1];
-    ELSE
-        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state,
-                notification_id, shard, number, source, id)
-            SELECT u.name, u.version, u.topic, u.state, (latest + u.n) * {shards} + u.home, u.home,
-                h.number + row_number() OVER (PARTITION BY u.home ORDER BY u.n), u.source, u.id
-            FROM unnest(names, versions, topics, states, homes, sources, ids) WITH ORDINALITY
-                AS u (name, version, topic, state, home, source, id, n)
-            JOIN {s}.heads AS h ON h.shard = u.home;
-    END IF;
-    FOR n IN 1 .. cardinality(names) LOOP
-        RETURN NEXT (latest + n) * {shards} + homes[n];
-    END LOOP;
-END $$;
-
--- The same for one event of one participant, as most turns are: three statements and not ten.
+-- A whole turn in one message, for a writer who has judged a participant's event already: appended where
+-- nothing was written off since, every other stream that was looked at has as many events as it saw, and
+-- neither the version nor the identity is taken; else nothing, and NULL.
 CREATE FUNCTION {s}.append_next(home integer, fenced bigint, looked text[], expected bigint[],
     stream text, version bigint, topic text, state bytea, source text, id text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' SET lock_timeout = '{lock_seconds}s' AS $$
@@ -296,7 +248,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- What is still under way to these comes too late from now on. Under all heads.
+-- What is still under way to append_next comes too late from now on. Under all heads.
 CREATE FUNCTION {s}.write_off() RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     UPDATE {s}.heads SET fence = fence + 1
@@ -394,8 +346,6 @@ GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writ
 GRANT INSERT ON {s}.stored_events TO {s}_writer;
 GRANT EXECUTE ON FUNCTION {s}.take(integer[]), {s}.find(text[], text[]),
     {s}.open_turn(integer[], text[], text[], text[], bigint[]),
-    {s}.append_expecting(integer[], bigint, text[], bigint[], text[], bigint[], text[], bytea[],
-        integer[], text[], text[]),
     {s}.append_next(integer, bigint, text[], bigint[], text, bigint, text, bytea, text, text),
     {s}.write_off(),
     {s}.streams(text[], bigint[]),
@@ -483,10 +433,8 @@ class WriteStatements:
     """What a transaction begins with besides that somebody else began; empty where `take` sees to it."""
     open: str | None
     """Begins a turn with all that the writer said it would need, where the engine has functions."""
-    expecting: str | None
-    """A whole turn in one statement (see `Conditional`), where the engine has functions."""
     next: str | None
-    """The same for one event of one participant."""
+    """A whole turn in one statement (see `Conditional`), where the engine has functions."""
     write_off: str | None
     """Makes whole turns that are still under way come too late."""
     take: str
@@ -546,11 +494,6 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
                 f"SELECT * FROM {schema}.open_turn("
                 "%s::integer[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
             ),
-            expecting=(
-                f"SELECT * FROM {schema}.append_expecting(%s::integer[], %s::bigint, %s::text[], "
-                "%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::integer[], "
-                "%s::text[], %s::text[])"
-            ),
             next=(
                 f"SELECT {schema}.append_next(%s::integer, %s::bigint, %s::text[], %s::bigint[], "
                 "%s::text, %s::bigint, %s::text, %s::bytea, %s::text, %s::text)"
@@ -567,7 +510,6 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
         begin=_BEGIN + _DURABLE,
         durable=_DURABLE,
         open=None,
-        expecting=None,
         next=None,
         write_off=None,
         take=_body("take_body", schema, "%s::integer[]"),

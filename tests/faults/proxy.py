@@ -60,7 +60,7 @@ class Message:
     @property
     def is_whole_turn(self) -> bool:
         """A turn in one statement, which commits without saying so."""
-        return b".append_expecting(" in self.sql or b".append_next(" in self.sql
+        return b".append_next(" in self.sql
 
     @property
     def commits(self) -> bool:
@@ -190,9 +190,8 @@ class _Conversation:
     def _is_awaited(self, message: Message) -> bool:
         if self.plan.form == "turn begun":
             return message.kind == b"Z"
-        if self.whole:  # no row means that nothing was appended
-            return message.kind == b"C" and message.body != b"SELECT 0\0"
-        return message.kind == b"C" and message.body == b"COMMIT\0"
+        ends = b"SELECT 1\0" if self.whole else b"COMMIT\0"
+        return message.kind == b"C" and message.body == ends
 
     def _strike(self, message: Message) -> None:
         self.whole = message.is_whole_turn
