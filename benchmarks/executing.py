@@ -19,7 +19,7 @@ from benchmarks.peers import (
     make_bare_postgres,
     make_bare_sqlite,
     make_stock,
-    save_thousands,
+    save_many,
     stock_environment,
     umadb_server,
 )
@@ -147,7 +147,7 @@ def bulk(server: PostgresServer, path: Path, runs: int) -> list[Row]:
         {
             "bare COPY, one transaction": lambda: _bare_copy(server, lines),
             "import": lambda: _our_import(server, path),
-            "stock eventsourcing, 1,000 aggregates a save": lambda: _stock_save(server, lines),
+            "stock eventsourcing, 100 aggregates a save": lambda: _stock_save(server, lines),
         },
         runs,
     )
@@ -182,5 +182,5 @@ def _stock_save(server: PostgresServer, lines: list[bytes]) -> int:
     with ExitStack() as held:
         app = Participants(env=stock_environment(server.url(server.new_database())))
         held.callback(app.close)
-        save_thousands(app, lines)
+        save_many(app, lines, 100)
     return len(lines)

@@ -137,8 +137,8 @@ def stock_environment(target: str) -> dict[str, str]:
     }
 
 
-def save_thousands(app: Participants, lines: list[bytes]) -> None:
-    """A history as stock aggregates, a thousand whole participants to a save."""
+def save_many(app: Participants, lines: list[bytes], at_once: int) -> None:
+    """A history as stock aggregates, so many whole participants to a save."""
     people: dict[str, Participant] = {}
     for line in lines:
         given = json.loads(line)
@@ -147,8 +147,8 @@ def save_thousands(app: Participants, lines: list[bytes]) -> None:
             person = people[given["subject"]] = Participant()
         person.record(given["type"], datetime.fromisoformat(given["time"]), given["data"])
     everyone = list(people.values())
-    for start in range(0, len(everyone), 1000):
-        app.save(*everyone[start : start + 1000])
+    for start in range(0, len(everyone), at_once):
+        app.save(*everyone[start : start + at_once])
 
 
 def stock(target: str, held: ExitStack, *, create: bool = False) -> Do:

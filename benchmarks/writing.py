@@ -16,7 +16,7 @@ from benchmarks.peers import (
     SQLITE_TABLE,
     Participant,
     Participants,
-    save_thousands,
+    save_many,
     stock_environment,
 )
 from prakerja_ledger.interfaces import source
@@ -75,7 +75,7 @@ def stock_bulk(lines: list[bytes]) -> int:
     """Whole participants, a thousand to a save."""
     with tempfile.TemporaryDirectory() as name:
         app = stock(Path(name))
-        save_thousands(app, lines)
+        save_many(app, lines, 1_000)
         app.close()
     return len(lines)
 

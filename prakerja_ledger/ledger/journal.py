@@ -87,6 +87,27 @@ class Reading(Protocol):
         """
 
 
+class Looking(Reading, Protocol):
+    """A look from outside a turn, for those who follow a journal."""
+
+    def streams(
+        self, prefix: str, after: str = ""
+    ) -> Iterator[tuple[str, list[StoredLine]]]:  # as in a Reading, from a name on
+        """Every stream of a prefix whose name is above `after`, with its lines."""
+
+    def some(self, names: Sequence[str]) -> Iterator[tuple[str, Sequence[StoredLine]]]:
+        """These streams, those of them that are there, with their lines."""
+
+    def clocks(self) -> tuple[int, ...]:
+        """How far each shard has come: all that is recorded there is at or below, all to come above.
+
+        With one shard it is the highest position.
+        """
+
+    def touched(self, after: Sequence[int], upto: Sequence[int]) -> Iterable[str]:
+        """The names of the streams with events between these clocks, each once."""
+
+
 class Writing(Reading, Protocol):
     """A look at the journal that nobody else can change, and that may append."""
 
@@ -142,7 +163,7 @@ class Journal(Protocol):
 
     url: str
 
-    def reading(self) -> AbstractContextManager[Reading]:
+    def reading(self) -> AbstractContextManager[Looking]:
         """A consistent look at the journal."""
 
     def writing(self, plan: Plan | None = None) -> AbstractContextManager[Writing]:

@@ -31,6 +31,8 @@ class Books:
 
     recorder: POPOApplicationRecorder = field(factory=POPOApplicationRecorder)
     lines: list[StoredLine] = field(factory=list)
+    names: list[str] = field(factory=list)
+    """The stream of each line."""
     streams: dict[str, list[StoredLine]] = field(factory=dict)
     identities: dict[tuple[str, str], int] = field(factory=dict)
     turn: RLock = field(factory=RLock)
@@ -40,6 +42,7 @@ class Books:
         line = StoredLine(position, stored.topic, stored.state)
         self.streams.setdefault(str(stored.originator_id), []).append(line)
         self.identities[identity] = position
+        self.names.append(str(stored.originator_id))
         self.lines.append(line)
 
 
@@ -64,12 +67,25 @@ class MemoryReading:
         lines = self._books.streams.get(name, [])
         return [line for line in lines[known:] if line.position <= self._head]
 
-    def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
+    def streams(self, prefix: str, after: str = "") -> Iterator[tuple[str, list[StoredLine]]]:
         """Every stream of a prefix, by name in the order of code points, with its lines."""
-        for name in sorted(n for n in list(self._books.streams) if n.startswith(prefix)):
+        names = [n for n in list(self._books.streams) if n.startswith(prefix) and n > after]
+        return self.some(sorted(names))
+
+    def some(self, names: Sequence[str]) -> Iterator[tuple[str, list[StoredLine]]]:
+        """These streams, those of them that are there, with their lines."""
+        for name in names:
             lines = self.stream(name)
             if lines:
                 yield name, lines
+
+    def clocks(self) -> tuple[int]:
+        """The head: there is one shard."""
+        return (self._head,)
+
+    def touched(self, after: Sequence[int], upto: Sequence[int]) -> set[str]:
+        """The names of the streams with events between these clocks, each once."""
+        return set(self._books.names[after[0] : upto[0]])
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""

@@ -124,13 +124,48 @@ class PostgresReading:
         for name, *line in rows:
             self._fetched[original(name)][1].append(StoredLine(*line))
 
-    def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
+    def streams(self, prefix: str, after: str = "") -> Iterator[tuple[str, list[StoredLine]]]:
         """Every stream of a prefix, by name in the order of code points, with its lines."""
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         with self._pages() as rows:
-            rows.execute(self._reads.streams, (prefix, end), binary=True)
+            # Ids may hold any character but none lies between a name and itself with U+0001 put on.
+            low = storable(after) + "\1" if after else prefix
+            rows.execute(self._reads.streams, (low, end), binary=True)
             for name, group in groupby(rows, key=lambda row: row[0]):
                 yield original(name), [StoredLine(*row[1:]) for row in group]
+
+    def some(self, names: Sequence[str]) -> Iterator[tuple[str, Sequence[StoredLine]]]:
+        """These streams, those of them that are there, with their lines."""
+        wanted = dict.fromkeys(names, 0)
+        self.take_streams(
+            wanted, self._cursor().execute(self._reads.stream, stream_parameters(wanted))
+        )
+        return ((name, lines) for name in names if (lines := self.stream(name)))
+
+    def clocks(self) -> tuple[int, ...]:
+        """How far each shard has come. Raises LedgerFault where the role may not see it."""
+        if self._reads.clocks is None:
+            raise self._blind()
+        return tuple(clock for (clock,) in self._cursor().execute(self._reads.clocks))
+
+    def touched(self, after: Sequence[int], upto: Sequence[int]) -> list[str]:
+        """The names of the streams with events between these clocks, each once."""
+        if self._reads.touched is None:
+            raise self._blind()
+        count = len(after)
+        bounds = [
+            [position_at(clock, shard, count) for shard, clock in enumerate(clocks)]
+            for clocks in (after, upto)
+        ]
+        asked = (min(bounds[0]), max(bounds[1]), *map(numbers, bounds))
+        return [original(name) for (name,) in self._cursor().execute(self._reads.touched, asked)]
+
+    def _blind(self) -> LedgerFault:
+        return LedgerFault(
+            source=self._rights.database,
+            problem=f"role {self._rights.role} may only call. To follow the ledger it needs to read "
+            "the tables: grant it reader.",
+        )
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""

@@ -422,6 +422,9 @@ class ReadStatements:
     stream: str
     streams: str
     lines: str
+    clocks: str | None
+    """How far each shard has come; None for a role that may only call."""
+    touched: str | None
 
 
 @frozen(kw_only=True)
@@ -457,6 +460,8 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
             streams=f"SELECT * FROM {schema}.streams_between(%s::text, %s::text)",
             lines=f"SELECT * FROM {schema}.lines(%s::bigint)",
+            clocks=None,
+            touched=None,
         )
     return ReadStatements(
         about=f"SELECT schema_version, shards, ledger_id FROM {schema}.ledger",
@@ -465,6 +470,12 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
         stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
         streams=_body("streams_body", schema, "%s::text", "%s::text"),
         lines=_body("lines_body", schema, "%s::bigint"),
+        clocks=f"SELECT clock FROM {schema}.heads ORDER BY shard",
+        touched=(
+            f"SELECT DISTINCT originator_id FROM {schema}.stored_events WHERE notification_id > %s "
+            "AND notification_id <= %s AND notification_id > (%s::bigint[])[shard + 1] "
+            "AND notification_id <= (%s::bigint[])[shard + 1]"
+        ),
     )
 
 

@@ -64,7 +64,7 @@ class SQLiteReading:
         ).fetchall()
         return [StoredLine(*row) for row in rows]
 
-    def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
+    def streams(self, prefix: str, after: str = "") -> Iterator[tuple[str, list[StoredLine]]]:
         """Every stream of a prefix, by name in the order of code points, with its lines.
 
         BINARY, the collation of the column, compares UTF-8 bytes: the order of code points.
@@ -72,13 +72,29 @@ class SQLiteReading:
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         rows = self._cursor.connection.execute(
             "SELECT originator_id, rowid, topic, state FROM stored_events "
-            "WHERE originator_id >= ? AND originator_id < ? "
+            "WHERE originator_id >= ? AND originator_id < ? AND originator_id > ? "
             "ORDER BY originator_id, originator_version",
-            (prefix, end),
+            (max(prefix, after), end, after),
         )
         rows.row_factory = None
         for name, group in groupby(rows, key=lambda row: row[0]):
             yield name, [StoredLine(*row[1:]) for row in group]
+
+    def some(self, names: Sequence[str]) -> Iterator[tuple[str, list[StoredLine]]]:
+        """These streams, those of them that are there, with their lines."""
+        return ((name, lines) for name in names if (lines := self.stream(name)))
+
+    def clocks(self) -> tuple[int]:
+        """The head: there is one shard."""
+        return (self.head(),)
+
+    def touched(self, after: Sequence[int], upto: Sequence[int]) -> list[str]:
+        """The names of the streams with events between these clocks, each once."""
+        rows = self._cursor.execute(
+            "SELECT DISTINCT originator_id FROM stored_events WHERE rowid > ? AND rowid <= ?",
+            (after[0], upto[0]),
+        )
+        return [name for (name,) in rows]
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "findings": ("findings", "Facts that break a rule."),
     "diff": ("changes", "What moved between two views, and what moved it."),
     "audit": ("audit", "The one-page answer for a whole history."),
+    "projection": ("projection", "Keep statements as rows, always current."),
     "schema": ("administration", "Print or run the SQL that makes a ledger."),
     "doctor": ("administration", "Examine a ledger: what is unsafe, and how to mend it."),
     "completion": ("completion", "Print the completion script of a shell."),

@@ -1,0 +1,245 @@
+"""A projection as its users have it: brought up to date, waited for, and asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from threading import Event as Signal
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from attrs import define, frozen
+
+from prakerja_ledger.domain.errors import LedgerFault, NotInView
+from prakerja_ledger.domain.fields import check_text, wrong
+from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.ledger.ledger import Ledger, Receipt
+from prakerja_ledger.ledger.shards import clock_at, position_at, shard_at
+from prakerja_ledger.ledger.urls import imported
+from prakerja_ledger.projecting.projector import Lag, Projector, Watcher, nobody
+from prakerja_ledger.projecting.rows import LINE_COLUMNS, Row
+from prakerja_ledger.projecting.tables import Slot, State, Tables
+from prakerja_ledger.reading.causes import Cause
+from prakerja_ledger.reading.pages import (
+    Place,
+    UnpaidLine,
+    UnpaidPage,
+    Wanted,
+    check_limit,
+    page_of,
+)
+from prakerja_ledger.reading.statement import AMOUNTS, Status
+from prakerja_ledger.reading.totals import GROUPINGS, Key, Total
+
+_POLL_SECONDS: Final = 0.02
+_IDLE_SECONDS: Final = 0.02
+
+
+class _Opener(Protocol):
+    def open_tables(self, url: str) -> Tables:
+        """The tables of a projection behind a URL."""
+
+
+@frozen(kw_only=True)
+class Totals:
+    """Sums of the lines by one grouping, and what they speak of."""
+
+    as_of: date
+    position: int
+    by: str
+    groups: Mapping[Key, Total]
+
+
+@define(eq=False)
+class Projection:
+    """Owed, paid, unpaid and why, kept as rows; every row is a line of `Ledger.statement`.
+
+    Open it with `Projection.open`. One process brings it up to date (`run` or `follow`), any may ask.
+    """
+
+    ledger: Ledger
+    tables: Tables
+
+    @classmethod
+    def open(cls, ledger: Ledger, into: str) -> Self:
+        """The projection of a ledger in a database: `sqlite:///rows.db` or `postgresql://…`.
+
+        On PostgreSQL its tables stand in the schema that is named like the ledger's with
+        `_projection` put to it, and are made by the first `rebuild`. Raises UnreadableSource.
+        """
+        store: _Opener = imported("prakerja_ledger.stores.projections", "postgres")
+        return cls(ledger, store.open_tables(into))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the tables' database; the ledger stays open."""
+        self.tables.close()
+
+    # --- keeping it current
+
+    def run(self, watcher: Watcher = nobody) -> int:
+        """Build it where it is missing, let it age, catch up; how many participants were written."""
+        return Projector(self.ledger, self.tables, watcher).run()
+
+    def rebuild(self, watcher: Watcher = nobody) -> int:
+        """Make all rows anew beside those that are read, and swap. Facts may be recorded meanwhile."""
+        return Projector(self.ledger, self.tables, watcher).rebuild()
+
+    def follow(self, until: Signal, idle: float = _IDLE_SECONDS) -> None:
+        """Keep it current until the signal is set; asks the ledger again after so many seconds."""
+        while not until.is_set():
+            if not self.run():
+                until.wait(idle)
+
+    def lag(self) -> Lag:
+        """How far it is behind."""
+        return Projector(self.ledger, self.tables).lag()
+
+    def wait(self, what: Receipt | int, timeout: float = 10.0) -> None:
+        """Wait until a position is taken in, so that one reads what one wrote. Raises LedgerFault."""
+        position = what.position if isinstance(what, Receipt) else what
+        until = time.monotonic() + timeout
+        while not self._has(position):
+            if time.monotonic() > until:
+                raise LedgerFault(
+                    source=self.tables.url,
+                    problem=f"position {position} was not taken in within {timeout:g} seconds. Is the "
+                    "projection being run?",
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _has(self, position: int) -> bool:
+        state = self.tables.state(Slot.LIVE)
+        if state is None or state.built_to is not None:
+            return False
+        shards = len(state.clocks)
+        return state.clocks[shard_at(position, shards)] >= clock_at(position, shards)
+
+    # --- asking it
+
+    def _live(self) -> State:
+        state = self.tables.state(Slot.LIVE)
+        if state is None or state.built_to is not None:
+            raise LedgerFault(
+                source=self.tables.url,
+                problem="the projection is not built yet. Run `projection run`, or Projection.run().",
+            )
+        return state
+
+    def unpaid(
+        self,
+        *,
+        cause: Cause | None = None,
+        owner: Owner | None = None,
+        wave: int | None = None,
+        min_overdue: int | None = None,
+        after: Place | None = None,
+        limit: int = 100,
+    ) -> UnpaidPage:
+        """Unpaid lines, the longest overdue first, page by page: `after` is the last page's `next`."""
+        wanted = Wanted(cause=cause, owner=owner, wave=wave, min_overdue=min_overdue)
+        check_limit(limit)
+        state = self._live()
+        due_by = None if not min_overdue else self._due_by(state.day, min_overdue)
+        rows = self.tables.unpaid_rows(wanted, after, due_by, limit + 1)
+        lines = (self._unpaid_line(row, state.day) for row in rows)
+        return page_of(lines, limit, as_of=state.day, position=_position(state))
+
+    def _due_by(self, day: date, overdue: int) -> date:
+        """The latest due date from which so many working days have passed."""
+        between, due_on = self.ledger.programme.calendar.between, day
+        while between(due_on, day) < overdue:
+            due_on -= timedelta(days=1)
+        return due_on
+
+    def _unpaid_line(self, row: Row, day: date) -> UnpaidLine:
+        participant, wave, line, unpaid, status, due_on, overdue, cause, owner = row
+        days = self.ledger.programme.calendar.between(due_on, day) if overdue else 0
+        return UnpaidLine(
+            participant=participant,
+            wave=wave,
+            line=line,
+            unpaid=unpaid,
+            status=Status(status),
+            due_on=due_on,
+            overdue_working_days=days,
+            cause=None if cause is None else Cause(cause),
+            owner=None if owner is None else Owner(owner),
+        )
+
+    def totals(self, by: str) -> Totals:
+        """Sums of the lines by wave, scheme, standing, line, status, cause or owner."""
+        if by not in GROUPINGS:
+            raise wrong("by", by, f"one of {', '.join(GROUPINGS)}")
+        state = self._live()
+        groups: dict[Key, Total] = {}
+        for key, participants, lines, entitlement, *amounts in self.tables.total_rows(by):
+            given: Key = int(key) if by == "wave" else key or None
+            groups[given] = Total(
+                participants, lines, entitlement, dict(zip(AMOUNTS, amounts, strict=True))
+            )
+        ordered = sorted(groups.items(), key=lambda item: (item[0] is None, item[0]))
+        return Totals(as_of=state.day, position=_position(state), by=by, groups=dict(ordered))
+
+    def statement(self, participant: str) -> dict[str, Any]:
+        """A participant's statement as `statement --json` prints it, as of the projection's day.
+
+        Raises NotInView, and LedgerFault where the list of holidays is too short to judge them.
+        """
+        check_text("participant", participant)
+        state = self._live()
+        about, lines = self.tables.participant_rows(participant)
+        if about is None or about[1] is None:
+            if about is not None and about[5] is not None:
+                raise LedgerFault(source=self.tables.url, problem=about[5])
+            raise NotInView(participant=participant, as_of=state.day)
+        made = [self._statement_line(row, state.day) for row in lines]
+        return {
+            "participant": participant,
+            "wave": about[1],
+            "scheme": about[2],
+            "standing": about[3],
+            "as_of": state.day.isoformat(),
+            "known_at": None,
+            "totals": {
+                "entitlement": sum(line["amount"] for line in made),
+                **{name: sum(line[name] for line in made) for name in AMOUNTS},
+            },
+            "lines": made,
+        }
+
+    def _statement_line(self, row: Row, day: date) -> dict[str, Any]:
+        read = dict(zip(LINE_COLUMNS, row, strict=True))
+        due_on = read["due_on"]
+        between: Callable[[date, date], int] = self.ledger.programme.calendar.between
+        return {
+            "line": read["line"],
+            "amount": read["amount"],
+            "status": read["status"],
+            **{name: read[name] for name in AMOUNTS},
+            "earned_on": read["earned_on"] and read["earned_on"].isoformat(),
+            "due_on": due_on and due_on.isoformat(),
+            "overdue_working_days": between(due_on, day) if read["overdue"] else 0,
+            "cause": read["cause"],
+            "owner": read["owner"],
+            "causes": json.loads(read["causes"]),
+            "evidence": json.loads(read["evidence"]),
+        }
+
+
+def _position(state: State) -> int:
+    """Up to where every fact is in it."""
+    shards = len(state.clocks)
+    return min(position_at(clock, shard, shards) for shard, clock in enumerate(state.clocks))

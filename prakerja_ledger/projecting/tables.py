@@ -1,0 +1,109 @@
+"""The port behind which a projection's tables are kept: rows, and how far they reach, change together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import date
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import frozen
+
+from prakerja_ledger.projecting.rows import ParticipantRows, Row
+from prakerja_ledger.reading.pages import Place, Wanted
+
+Clocks = tuple[int, ...]
+"""How far each shard of a ledger is taken in; with one shard, the position."""
+
+
+class Slot(StrEnum):
+    """Which of the two sets of tables: the one that is read, or the one that is built beside it."""
+
+    LIVE = "live"
+    NEXT = "next"
+
+
+@frozen(kw_only=True)
+class State:
+    """What a set of tables holds."""
+
+    slot: Slot
+    generation: int
+    """Of the tables in this slot; each rebuild makes another."""
+    ledger: str
+    """Whose facts these are: the ledger's name, without a password."""
+    law: str
+    """The release that made the rows; another may judge otherwise."""
+    day: date
+    """The day as of which every row stands."""
+    clocks: Clocks
+    built_to: str | None
+    """While it is built: the participant up to whom it is; None: built."""
+
+
+class Overtaken(Exception):  # no error: another runner was quicker, nothing was written
+    """The tables are not where they were when the rows were made."""
+
+
+class Change(Protocol):
+    """A transaction on the tables: all of it or nothing. Nobody else changes them meanwhile."""
+
+    def begin(self, state: State, calendar: Iterable[tuple[str, int]]) -> None:
+        """Empty tables in a slot. `calendar`: each day known, and the working days up to it."""
+
+    def replace(self, slot: Slot, people: Sequence[ParticipantRows]) -> None:
+        """The rows of these participants in place of those that they had."""
+
+    def reach(self, slot: Slot, built_to: str | None) -> None:
+        """A build came so far; None: it is done."""
+
+    def track(self, state: State, clocks: Clocks) -> None:
+        """Every event up to there is taken in."""
+
+    def stands(self, slot: Slot, day: date) -> None:
+        """Every row stands as of a later day."""
+
+    def swap(self) -> None:
+        """What was built beside is what is read from now on."""
+
+
+class Tables(Protocol):
+    """A projection's tables in some database."""
+
+    url: str
+
+    def make(self) -> None:
+        """Make what must be there before any table; only when asked."""
+
+    def state(self, slot: Slot) -> State | None:
+        """What a slot holds; None where nothing was begun there."""
+
+    def change(self, expected: State | None) -> AbstractContextManager[Change]:
+        """A transaction, if the tables still are as expected. Raises Overtaken."""
+
+    def unpaid_participants(self, slot: Slot) -> list[str]:
+        """Whom a hold of payments touches: those with money unpaid."""
+
+    def turning(self, slot: Slot, by: date) -> list[str]:
+        """Those whose statement may read differently from a day up to this one."""
+
+    def unpaid_rows(
+        self, wanted: Wanted, after: Place | None, due_by: date | None, limit: int
+    ) -> Iterable[Row]:
+        """Unpaid lines after a place, the earliest due date first; only those due by a day, if given.
+
+        Columns: participant, wave, line, unpaid, status, due_on, overdue, cause, owner. Days are dates.
+        """
+
+    def total_rows(self, by: str) -> Iterable[Row]:
+        """Sums by a grouping: key, participants, lines, entitlement, and the amounts."""
+
+    def participant_rows(self, participant: str) -> tuple[Row | None, list[Row]]:
+        """A participant's row and those of the lines, in the order of the statement. Days are dates."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+OpensTables = Callable[[str], Tables]

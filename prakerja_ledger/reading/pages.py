@@ -1,0 +1,132 @@
+"""Answers a service shows: unpaid lines page by page, and totals, with the day that they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from prakerja_ledger.domain.fields import wrong
+from prakerja_ledger.domain.schemes import Line
+from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.reading.causes import Cause
+from prakerja_ledger.reading.statement import Statement, Status
+from prakerja_ledger.reading.totals import Unpaid, longest_overdue_first, unpaid_lines
+
+Place = tuple[date, str, Line]
+"""Where a page ended: due date, participant, line. What comes after it is on the next."""
+MOST_A_PAGE: Final = 10_000
+
+
+@frozen(kw_only=True)
+class UnpaidLine:
+    """A line with money unpaid: whole rupiah, and who must act. Ordered as `unpaid` prints them."""
+
+    participant: str
+    wave: int
+    line: Line
+    unpaid: int
+    status: Status
+    due_on: date
+    overdue_working_days: int
+    cause: Cause | None
+    owner: Owner | None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands among all: the longest overdue first means the earliest due date first."""
+        return self.due_on, self.participant, self.line
+
+
+def _is_choice(kind: type[Cause | Owner]) -> Callable[[Any, Any, Any], None]:
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if value is not None and value not in set(kind):
+            known = ", ".join(one.value for one in kind)
+            raise wrong(attribute.name, value, f"one of {known}")
+
+    return check
+
+
+def _is_count(_: Any, attribute: Any, value: Any) -> None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise wrong(attribute.name, value, "a whole number from 0")
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """Which unpaid lines: all that meet every condition given. Raises InvalidField."""
+
+    cause: Cause | None = field(default=None, validator=_is_choice(Cause))
+    """The first cause."""
+    owner: Owner | None = field(default=None, validator=_is_choice(Owner))
+    wave: int | None = field(default=None, validator=_is_count)
+    min_overdue: int | None = field(default=None, validator=_is_count)
+    """At least so many working days overdue."""
+
+    def admits(self, one: UnpaidLine) -> bool:
+        """Whether a line meets them."""
+        return (
+            (self.cause is None or one.cause == self.cause)
+            and (self.owner is None or one.owner == self.owner)
+            and (self.wave is None or one.wave == self.wave)
+            and (self.min_overdue is None or one.overdue_working_days >= self.min_overdue)
+        )
+
+
+@frozen(kw_only=True)
+class UnpaidPage:
+    """Some unpaid lines, the longest overdue first."""
+
+    as_of: date
+    position: int
+    """Every fact up to there is in it; of several shards the lowest."""
+    lines: tuple[UnpaidLine, ...]
+    next: Place | None
+    """To be given as `after` for the page that follows; None at the end."""
+
+
+def check_limit(limit: object) -> int:
+    """How many lines a page may have. Raises InvalidField."""
+    if type(limit) is not int or not 1 <= limit <= MOST_A_PAGE:
+        raise wrong("limit", limit, f"a whole number from 1 to {MOST_A_PAGE}")
+    return limit
+
+
+def unpaid_line(one: Unpaid) -> UnpaidLine:
+    """A line of a statement as a page has it."""
+    line = one.line
+    assert line.due_on is not None, "unpaid, so it is earned and has a due date"
+    return UnpaidLine(
+        participant=one.statement.participant,
+        wave=one.statement.wave,
+        line=line.line,
+        unpaid=line.unpaid,
+        status=line.status,
+        due_on=line.due_on,
+        overdue_working_days=line.overdue_working_days,
+        cause=line.cause,
+        owner=line.owner,
+    )
+
+
+def page_of(lines: Iterable[UnpaidLine], limit: int, *, as_of: date, position: int) -> UnpaidPage:
+    """The first lines of those that follow, one more than asked for telling that there are more."""
+    taken: list[UnpaidLine] = []
+    for one in lines:
+        if len(taken) == limit:
+            return UnpaidPage(
+                as_of=as_of, position=position, lines=tuple(taken), next=taken[-1].place
+            )
+        taken.append(one)
+    return UnpaidPage(as_of=as_of, position=position, lines=tuple(taken), next=None)
+
+
+def unpaid_of(
+    statements: Iterable[Statement], wanted: Wanted, after: Place | None
+) -> Iterable[UnpaidLine]:
+    """The unpaid lines of statements that meet the conditions, in their order, after a place."""
+    found = longest_overdue_first(one for made in statements for one in unpaid_lines(made))
+    lines = (unpaid_line(one) for one in found)
+    return (one for one in lines if wanted.admits(one) and (after is None or one.place > after))

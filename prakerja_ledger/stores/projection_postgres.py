@@ -1,0 +1,195 @@
+"""A projection's tables on PostgreSQL: in a schema of their own, beside the ledger's or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from attrs import evolve
+from eventsourcing.persistence import IntegrityError, PersistenceError, Tracking
+from eventsourcing.postgres import PostgresTrackingRecorder
+from psycopg import Connection, Cursor
+from psycopg.rows import dict_row, tuple_row
+
+from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.projecting.rows import Row
+from prakerja_ledger.projecting.tables import Overtaken, Slot, State
+from prakerja_ledger.stores.postgres import borrow, end, fault
+from prakerja_ledger.stores.postgres_recorder import LedgerDatastore
+from prakerja_ledger.stores.postgres_text import original, storable
+from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
+from prakerja_ledger.stores.projection_questions import SQLQuestions
+from prakerja_ledger.stores.projection_sql import Dialect
+from prakerja_ledger.stores.projection_tables import (
+    STATE_COLUMNS,
+    SQLChange,
+    state_of,
+    tracked_as,
+)
+
+DIALECT: Final = Dialect(
+    mark="%s",
+    text='text COLLATE "C"',
+    day="date",
+    members="participant = ANY(%s)",
+    closing="",
+)
+SUFFIX: Final = "_projection"
+"""Put to the name of the ledger's schema."""
+_TRACKING: Final = "tracking"
+_MADE_MEANWHILE: Final = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.DuplicateObject,
+)
+
+
+class PostgresChange(SQLChange):
+    """One write transaction."""
+
+    dialect = DIALECT
+
+    def __init__(self, connection: Connection[Any], tables: PostgresTables) -> None:
+        self._connection = connection
+        self._tables = tables
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement; its rows, if it has any."""
+        cursor = Cursor(self._connection, row_factory=tuple_row)
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    def run_script(self, script: str) -> None:
+        """Run several statements."""
+        self._connection.execute(script)
+
+    def fill(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
+        """Insert many rows by COPY."""
+        cursor = Cursor(self._connection, row_factory=tuple_row)
+        with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copying:
+            for row in rows:
+                copying.write_row((storable(row[0]), *row[1:]))
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        """Let `eventsourcing`'s tracking move on."""
+        cursor = Cursor(self._connection, row_factory=dict_row)
+        self._tables.recorder._insert_tracking(cursor, tracking)  # noqa: SLF001  # the library's seam
+
+    def choose(self, names: Sequence[str]) -> Sequence[Any]:
+        """Name participants in an array."""
+        return ([storable(name) for name in names],)
+
+
+class PostgresTables(SQLQuestions):
+    """The tables of a projection in one schema."""
+
+    dialect = DIALECT
+
+    def __init__(self, url: PostgresURL) -> None:
+        self.url = url.shown
+        self.schema = url.schema
+        self._datastore = LedgerDatastore(url)
+        self.recorder = PostgresTrackingRecorder(self._datastore, tracking_table_name=_TRACKING)
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Connection[Any]]:
+        """A transaction in which names without a schema are ours."""
+        connection = borrow(self._datastore.pool, self.url)
+        try:
+            level = "READ COMMITTED" if write else "REPEATABLE READ READ ONLY"
+            connection.execute(f"BEGIN ISOLATION LEVEL {level}")
+            connection.execute(f"SET LOCAL search_path = {self.schema}")
+            yield connection
+            connection.execute("COMMIT")
+        except _MADE_MEANWHILE as error:
+            raise Overtaken from error
+        except IntegrityError as error:
+            raise Overtaken from error
+        except (psycopg.Error, PersistenceError) as error:
+            raise fault(self.url, error) from error
+        finally:
+            end(connection)
+            self._datastore.pool.putconn(connection)
+
+    def state(self, slot: Slot) -> State | None:
+        """What a slot holds; None where nothing was begun there."""
+        with self._transaction(write=False) as connection:
+            return self._state(connection, slot, "")
+
+    def _state(self, connection: Connection[Any], slot: Slot, lock: str) -> State | None:
+        cursor = Cursor(connection, row_factory=tuple_row)
+        there = cursor.execute("SELECT to_regclass(%s)", (f"{self.schema}.projection",)).fetchone()
+        if there is None or there[0] is None:
+            return None
+        found = cursor.execute(
+            f"SELECT {', '.join(STATE_COLUMNS)} FROM projection WHERE slot = %s{lock}",
+            (slot.value,),
+        ).fetchone()
+        if found is None:
+            return None
+        state = state_of(found, ())
+        shards = found[STATE_COLUMNS.index("shards")]
+        names = [tracked_as(state, shard) for shard in range(shards)]
+        tracked: dict[str, int] = dict(
+            cursor.execute(
+                f"SELECT application_name, notification_id FROM {_TRACKING} "
+                "WHERE application_name = ANY(%s)",
+                (names,),
+            ).fetchall()
+        )
+        return evolve(state, clocks=tuple(tracked.get(name, 0) for name in names))
+
+    @contextmanager
+    def change(self, expected: State | None) -> Iterator[PostgresChange]:
+        """A transaction, if the tables still are as expected. Raises Overtaken."""
+        with self._transaction(write=True) as connection:
+            if expected is None:
+                self._check_made(connection)
+                self._make_tracking(connection)
+            elif self._state(connection, expected.slot, " FOR UPDATE") != expected:
+                raise Overtaken
+            yield PostgresChange(connection, self)
+
+    def make(self) -> None:
+        """Make the schema; a run makes tables in it, and never the schema itself."""
+        with self._transaction(write=True) as connection:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
+
+    def _check_made(self, connection: Connection[Any]) -> None:
+        cursor = Cursor(connection, row_factory=tuple_row)
+        if cursor.execute("SELECT to_regnamespace(%s)", (self.schema,)).fetchone() == (None,):
+            raise LedgerFault(
+                source=self.url,
+                problem=f"there is no schema {self.schema}, and none is made unasked. Run "
+                "`prakerja-ledger projection rebuild`, or have it made for this role.",
+            )
+
+    def _make_tracking(self, connection: Connection[Any]) -> None:
+        for statement in self.recorder.sql_create_statements:
+            connection.execute(statement)
+
+    def kept(self, name: str) -> str:
+        """A participant's name as PostgreSQL can keep it."""
+        return storable(name)
+
+    def given(self, kept: str) -> str:
+        """The name that was kept."""
+        return original(kept)
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """What a query of this package's finds."""
+        with self._transaction(write=False) as connection:
+            return Cursor(connection, row_factory=tuple_row).execute(query, parameters).fetchall()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._datastore.close()
+
+
+def open_tables(url: str) -> PostgresTables:
+    """The tables of a projection in the database behind a URL; made when a rebuild begins."""
+    parsed = parse_url(url)
+    return PostgresTables(evolve(parsed, schema=parsed.schema + SUFFIX))
