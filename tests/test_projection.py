@@ -387,3 +387,43 @@ def test_names_of_any_characters_come_back(projection: Projection, ledger: Ledge
         assert projection.statement(name)["participant"] == name
     law = law_of(ledger, date(2020, 5, 20))
     assert projected(projection, law) == law
+
+
+# --- the same, asked of the ledger --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + 8))
+def test_a_ledger_gives_the_same_answers_from_its_history(
+    projection: Projection, ledger: Ledger, days: Days, seed: int
+):
+    for lines, day in growing(seed, pieces=1):
+        days.go_to(day)
+        recorded(ledger, lines)
+    projection.run()
+    after = None
+    while True:
+        ours, theirs = ledger.unpaid(limit=2, after=after), projection.unpaid(limit=2, after=after)
+        assert ours == theirs
+        after = ours.next
+        if after is None:
+            break
+    for by in ("wave", "cause", "status"):
+        ours, theirs = ledger.totals(by), projection.totals(by)
+        assert list(ours.groups) == list(theirs.groups)
+        assert (ours.as_of, ours.position, ours.undecided) == (
+            theirs.as_of, theirs.position, theirs.undecided,
+        )  # fmt: skip
+
+
+def test_a_timeline_is_all_that_is_recorded_of_one(ledger: Ledger):
+    ledger.execute_all(life("P-1"))
+    ledger.record(enrolment("P-2"))
+    void = {"source": "//test", "id": "rate P-1", "reason": "error", "authority": "PMO"}
+    ledger.record(envelope("event-voided", "P-1", "void", void))
+    found = ledger.timeline("P-1")
+
+    assert [one.position for one in found.events] == [1, 2, 3, 4, 5, 6, 7, 9]
+    assert {at: void.id for at, void in found.voids.items()} == {7: "void"}
+    assert found.position == 9
+    with pytest.raises(NotInView):
+        ledger.timeline("P-3")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
@@ -12,33 +11,26 @@ from typing import Any, Final, Protocol, Self
 from attrs import define, field, frozen
 
 from prakerja_ledger.deciding.commands import Command
-from prakerja_ledger.deciding.payment import Permission, may_pay
-from prakerja_ledger.deciding.rules import permission_now, situation
 from prakerja_ledger.domain.errors import (
     CommitInDoubt,
     Conflict,
     LedgerFault,
-    NoSuchLine,
     OutcomeUnknown,
     Refused,
     TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.domain.fields import check_position, check_text, wrong
+from prakerja_ledger.domain.fields import check_text, wrong
 from prakerja_ledger.domain.register import Duplicate
-from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme, check_programme
-from prakerja_ledger.domain.time import Instant, date_of
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme, check_programme
 from prakerja_ledger.ledger.ahead import record_ahead
+from prakerja_ledger.ledger.asking import Asking, system_clock
 from prakerja_ledger.ledger.cloudevent import Recordable
-from prakerja_ledger.ledger.journal import Journal, Reading
-from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
+from prakerja_ledger.ledger.journal import Journal
+from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
-from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of, now_by
-from prakerja_ledger.ledger.streams import JournalStreams
+from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
 from prakerja_ledger.ledger.urls import check_url, imported, without_password
-from prakerja_ledger.reading.evaluation import Evaluation
-from prakerja_ledger.reading.statement import Statement
-from prakerja_ledger.reading.view import View
 
 _MOST_STREAMS: Final = 1_000
 """Participants kept folded between single records."""
@@ -51,11 +43,6 @@ STORES: Final = {
     "sqlite": "prakerja_ledger.stores.sqlite",
 }
 """URL scheme to the module that opens it. Named, not imported: stores know the ledger, not it them."""
-
-
-def system_clock() -> datetime:
-    """Now, from the machine's clock."""
-    return datetime.now(UTC)
 
 
 @frozen
@@ -94,13 +81,9 @@ class Opener(Protocol):
 
 
 @define(eq=False)
-class Ledger:
+class Ledger(Asking):
     """A journal with the law in front of it. Once closed, its methods raise LedgerFault."""
 
-    journal: Journal
-    programme: Programme = KARTU_PRAKERJA
-    clock: Clock = system_clock
-    _mapper: LedgerMapper = field(init=False, factory=LedgerMapper)
     _registrars: list[Registrar] = field(init=False, factory=list)
     """Idle ones; a writer takes one for its turn, so that two threads never share one."""
     _keeps_folded: bool = field(init=False, default=True)
@@ -321,75 +304,3 @@ class Ledger:
         if position is None:
             self._in_doubt = False
         return None if position is None else Receipt(position, duplicate=True)
-
-    def may_pay(self, participant: str, line: Line, as_of: date | None = None) -> Permission:
-        """Whether a line may be paid now, or could be on a day: yes, no or unknown, and why.
-
-        Now means today in WIB, by the ledger's clock, and no against what is recorded and dated
-        later: a clock may have gone back. With `as_of` only what is dated by that day is looked at.
-        Raises NotInView, and NoSuchLine where the statement has no such line.
-        """
-        on = date_of(now_by(self.clock)) if as_of is None else as_of
-        with self.journal.reading() as reading:
-            streams = self.streams(reading)
-            made = self._statement(streams, participant, View(as_of=on))
-            found = next((one for one in made.lines if one.line == line), None)
-            if found is None:
-                known = ", ".join(one.line for one in made.lines)
-                raise NoSuchLine(participant=participant, line=line, lines=known)
-            if as_of is not None:
-                return may_pay(found)
-            who = streams.participants.get(participant)
-            assert who is not None, "there is a statement"
-            standing = situation(who, streams.programme_stream(), self.programme, on)
-        return permission_now(found, standing)
-
-    def statement(
-        self, participant: str, *, as_of: date, known_at: Instant | None = None
-    ) -> Statement:
-        """A participant's statement as of a day, as known at a moment (open: all that is recorded).
-
-        Raises NotInView, and CalendarTooShort where a due date lies beyond the list of holidays.
-        """
-        with self.journal.reading() as reading:
-            view = View(as_of=as_of, known_at=known_at)
-            return self._statement(self.streams(reading), participant, view)
-
-    def _statement(self, streams: JournalStreams, participant: str, view: View) -> Statement:
-        return Evaluation(
-            participants=streams.participants,
-            packages=streams.packages,
-            programme_stream=streams.programme_stream(),
-            view=view,
-            programme=self.programme,
-        ).statement(participant)
-
-    def find(self, source: str, id: str) -> int | None:
-        """The position of the event of that identity; None where it was never recorded."""
-        check_text("source", source)
-        check_text("id", id)
-        with self.journal.reading() as reading:
-            return reading.find(source, id)
-
-    def head(self) -> int:
-        """The highest position; 0 where nothing is recorded."""
-        with self.journal.reading() as reading:
-            return reading.head()
-
-    def lines(self, after: int = 0) -> Iterator[bytes]:
-        """Every recorded line beyond a position as it came, in the order of positions.
-
-        With one shard that is the order of recording, and reading on from the highest misses nothing.
-        With several, a later event can lie below a position already seen.
-        """
-        check_position("after", after)
-        return self._lines(after)
-
-    def _lines(self, after: int) -> Iterator[bytes]:
-        with self.journal.reading() as reading:
-            for stored in reading.lines(after):
-                yield stored.line
-
-    def streams(self, reading: Reading) -> JournalStreams:
-        """The streams as domain values, inside one look at the journal."""
-        return JournalStreams(reading, self._mapper)

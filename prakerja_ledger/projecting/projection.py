@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, timedelta
 from threading import Event as Signal
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from attrs import define, frozen
+from attrs import define
 
 from prakerja_ledger.domain.errors import LedgerFault, NotInView
-from prakerja_ledger.domain.fields import check_text, wrong
+from prakerja_ledger.domain.fields import check_text
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.shards import clock_at, position_at, shard_at
@@ -23,15 +23,18 @@ from prakerja_ledger.projecting.rows import LINE_COLUMNS, Row
 from prakerja_ledger.projecting.tables import Slot, State, Tables
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.pages import (
+    Answer,
     Place,
+    Totals,
     UnpaidLine,
     UnpaidPage,
     Wanted,
+    check_grouping,
     check_limit,
     page_of,
 )
 from prakerja_ledger.reading.statement import AMOUNTS, Status
-from prakerja_ledger.reading.totals import GROUPINGS, Key, Total
+from prakerja_ledger.reading.totals import Key, Total
 
 _POLL_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 0.02
@@ -40,16 +43,6 @@ _IDLE_SECONDS: Final = 0.02
 class _Opener(Protocol):
     def open_tables(self, url: str) -> Tables:
         """The tables of a projection behind a URL."""
-
-
-@frozen(kw_only=True)
-class Totals:
-    """Sums of the lines by one grouping, and what they speak of."""
-
-    as_of: date
-    position: int
-    by: str
-    groups: Mapping[Key, Total]
 
 
 @define(eq=False)
@@ -155,7 +148,14 @@ class Projection:
         due_by = None if not min_overdue else self._due_by(state.day, min_overdue)
         rows = self.tables.unpaid_rows(wanted, after, due_by, limit + 1)
         lines = (self._unpaid_line(row, state.day) for row in rows)
-        return page_of(lines, limit, as_of=state.day, position=_position(state))
+        return page_of(lines, limit, self._about(state))
+
+    def _about(self, state: State) -> Answer:
+        return Answer(
+            as_of=state.day,
+            position=_position(state),
+            undecided=tuple(self.tables.undecided()),
+        )
 
     def _due_by(self, day: date, overdue: int) -> date:
         """The latest due date from which so many working days have passed."""
@@ -181,8 +181,7 @@ class Projection:
 
     def totals(self, by: str) -> Totals:
         """Sums of the lines by wave, scheme, standing, line, status, cause or owner."""
-        if by not in GROUPINGS:
-            raise wrong("by", by, f"one of {', '.join(GROUPINGS)}")
+        check_grouping(by)
         state = self._live()
         groups: dict[Key, Total] = {}
         for key, participants, lines, entitlement, *amounts in self.tables.total_rows(by):
@@ -191,7 +190,14 @@ class Projection:
                 participants, lines, entitlement, dict(zip(AMOUNTS, amounts, strict=True))
             )
         ordered = sorted(groups.items(), key=lambda item: (item[0] is None, item[0]))
-        return Totals(as_of=state.day, position=_position(state), by=by, groups=dict(ordered))
+        about = self._about(state)
+        return Totals(
+            as_of=about.as_of,
+            position=about.position,
+            undecided=about.undecided,
+            by=by,
+            groups=dict(ordered),
+        )
 
     def statement(self, participant: str) -> dict[str, Any]:
         """A participant's statement as `statement --json` prints it, as of the projection's day.

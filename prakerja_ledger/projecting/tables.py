@@ -96,6 +96,9 @@ class Tables(Protocol):
         Columns: participant, wave, line, unpaid, status, due_on, overdue, cause, owner. Days are dates.
         """
 
+    def undecided(self) -> Iterable[str]:
+        """Those who cannot be judged, and have no lines."""
+
     def total_rows(self, by: str) -> Iterable[Row]:
         """Sums by a grouping: key, participants, lines, entitlement, and the amounts."""
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
 from attrs import field, frozen
 
+from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.fields import wrong
 from prakerja_ledger.domain.schemes import Line
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.statement import Statement, Status
-from prakerja_ledger.reading.totals import Unpaid, longest_overdue_first, unpaid_lines
+from prakerja_ledger.reading.totals import (
+    GROUPINGS,
+    Key,
+    Total,
+    Unpaid,
+    longest_overdue_first,
+    unpaid_lines,
+)
 
 Place = tuple[date, str, Line]
 """Where a page ended: due date, participant, line. What comes after it is on the next."""
@@ -76,15 +84,49 @@ class Wanted:
 
 
 @frozen(kw_only=True)
-class UnpaidPage:
-    """Some unpaid lines, the longest overdue first."""
+class Answer:
+    """What an answer speaks of."""
 
     as_of: date
     position: int
     """Every fact up to there is in it; of several shards the lowest."""
+    undecided: tuple[str, ...]
+    """Participants who are not in it: the list of holidays is too short to judge them."""
+
+
+@frozen(kw_only=True)
+class UnpaidPage(Answer):
+    """Some unpaid lines, the longest overdue first."""
+
     lines: tuple[UnpaidLine, ...]
     next: Place | None
     """To be given as `after` for the page that follows; None at the end."""
+
+
+@frozen(kw_only=True)
+class Totals(Answer):
+    """Sums of the lines by one grouping; a group without a key (no cause, no owner) comes last."""
+
+    by: str
+    groups: Mapping[Key, Total]
+
+
+@frozen(kw_only=True)
+class Timeline:
+    """What is recorded of one participant."""
+
+    position: int
+    events: tuple[Event, ...]
+    """In the order of recording."""
+    voids: Mapping[int, Event]
+    """The event-voided by the position of the event that it voids."""
+
+
+def check_grouping(by: object) -> str:
+    """What totals can be grouped by. Raises InvalidField."""
+    if not isinstance(by, str) or by not in GROUPINGS:
+        raise wrong("by", by, f"one of {', '.join(GROUPINGS)}")
+    return by
 
 
 def check_limit(limit: object) -> int:
@@ -111,16 +153,22 @@ def unpaid_line(one: Unpaid) -> UnpaidLine:
     )
 
 
-def page_of(lines: Iterable[UnpaidLine], limit: int, *, as_of: date, position: int) -> UnpaidPage:
-    """The first lines of those that follow, one more than asked for telling that there are more."""
+def page_of(lines: Iterable[UnpaidLine], limit: int, about: Answer) -> UnpaidPage:
+    """The first lines of those that follow; one more than asked for tells that there are more."""
     taken: list[UnpaidLine] = []
+    place: Place | None = None
     for one in lines:
         if len(taken) == limit:
-            return UnpaidPage(
-                as_of=as_of, position=position, lines=tuple(taken), next=taken[-1].place
-            )
+            place = taken[-1].place
+            break
         taken.append(one)
-    return UnpaidPage(as_of=as_of, position=position, lines=tuple(taken), next=None)
+    return UnpaidPage(
+        as_of=about.as_of,
+        position=about.position,
+        undecided=about.undecided,
+        lines=tuple(taken),
+        next=place,
+    )
 
 
 def unpaid_of(

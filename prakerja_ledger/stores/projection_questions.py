@@ -102,6 +102,14 @@ class SQLQuestions(ABC):
         )
         return self._dated(_UNPAID, found)
 
+    def undecided(self) -> list[str]:
+        """Those who cannot be judged, and have no lines."""
+        found = self.rows(
+            "SELECT participant FROM projected_participants WHERE problem IS NOT NULL "
+            "ORDER BY participant"
+        )
+        return [self.given(name) for (name,) in found]
+
     def total_rows(self, by: str) -> list[Row]:
         """Sums by a grouping."""
         return self.rows(

@@ -83,6 +83,7 @@ CREATE TABLE {p}_totals (
 
 _INDEXES: Final = """\
 CREATE INDEX {p}_{g}_unpaid ON {p}_lines (due_on, participant, line) WHERE unpaid > 0;
+CREATE INDEX {p}_{g}_undecided ON {p}_participants (participant) WHERE problem IS NOT NULL;
 CREATE INDEX {p}_{g}_turns ON {p}_participants (turns_on);
 """
 

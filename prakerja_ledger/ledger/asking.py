@@ -1,0 +1,189 @@
+"""What a ledger is asked: statements, what is unpaid, totals, timelines, and its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+from attrs import define, field
+
+from prakerja_ledger.deciding.payment import Permission, may_pay
+from prakerja_ledger.deciding.rules import permission_now, situation
+from prakerja_ledger.domain.errors import CalendarTooShort, NoSuchLine, NotInView
+from prakerja_ledger.domain.fields import check_position, check_text
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
+from prakerja_ledger.domain.time import Instant, date_of
+from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.ledger.journal import Journal, Reading
+from prakerja_ledger.ledger.mapper import LedgerMapper
+from prakerja_ledger.ledger.steps import Clock, now_by
+from prakerja_ledger.ledger.streams import JournalStreams
+from prakerja_ledger.reading.causes import Cause
+from prakerja_ledger.reading.evaluation import Evaluation
+from prakerja_ledger.reading.pages import (
+    Answer,
+    Place,
+    Timeline,
+    Totals,
+    UnpaidPage,
+    Wanted,
+    check_grouping,
+    check_limit,
+    page_of,
+    unpaid_of,
+)
+from prakerja_ledger.reading.statement import Statement
+from prakerja_ledger.reading.totals import totals
+from prakerja_ledger.reading.view import View
+
+
+def system_clock() -> datetime:
+    """Now, from the machine's clock."""
+    return datetime.now(UTC)
+
+
+@define(eq=False)
+class Asking:
+    """The questions of a ledger. Once it is closed, they raise LedgerFault."""
+
+    journal: Journal
+    programme: Programme = KARTU_PRAKERJA
+    clock: Clock = system_clock
+    _mapper: LedgerMapper = field(init=False, factory=LedgerMapper)
+
+    def may_pay(self, participant: str, line: Line, as_of: date | None = None) -> Permission:
+        """Whether a line may be paid now, or could be on a day: yes, no or unknown, and why.
+
+        Now means today in WIB, by the ledger's clock, and no against what is recorded and dated
+        later: a clock may have gone back. With `as_of` only what is dated by that day is looked at.
+        Raises NotInView, and NoSuchLine where the statement has no such line.
+        """
+        on = date_of(now_by(self.clock)) if as_of is None else as_of
+        with self.journal.reading() as reading:
+            streams = self.streams(reading)
+            made = self._statement(streams, participant, View(as_of=on))
+            found = next((one for one in made.lines if one.line == line), None)
+            if found is None:
+                known = ", ".join(one.line for one in made.lines)
+                raise NoSuchLine(participant=participant, line=line, lines=known)
+            if as_of is not None:
+                return may_pay(found)
+            who = streams.participants.get(participant)
+            assert who is not None, "there is a statement"
+            standing = situation(who, streams.programme_stream(), self.programme, on)
+        return permission_now(found, standing)
+
+    def statement(
+        self, participant: str, *, as_of: date, known_at: Instant | None = None
+    ) -> Statement:
+        """A participant's statement as of a day, as known at a moment (open: all that is recorded).
+
+        Raises NotInView, and CalendarTooShort where a due date lies beyond the list of holidays.
+        """
+        with self.journal.reading() as reading:
+            view = View(as_of=as_of, known_at=known_at)
+            return self._statement(self.streams(reading), participant, view)
+
+    def unpaid(
+        self,
+        *,
+        as_of: date | None = None,
+        cause: Cause | None = None,
+        owner: Owner | None = None,
+        wave: int | None = None,
+        min_overdue: int | None = None,
+        after: Place | None = None,
+        limit: int = 100,
+    ) -> UnpaidPage:
+        """Unpaid lines as of a day (today in WIB), the longest overdue first, page by page.
+
+        `after` is the last page's `next`. Works out every statement: a service asks a Projection, which
+        gives the same answer as of its day. Raises InvalidField.
+        """
+        wanted = Wanted(cause=cause, owner=owner, wave=wave, min_overdue=min_overdue)
+        check_limit(limit)
+        about, statements = self._everybody(as_of)
+        return page_of(unpaid_of(statements, wanted, after), limit, about)
+
+    def totals(self, by: str, *, as_of: date | None = None) -> Totals:
+        """Sums of the lines as of a day (today in WIB), grouped.
+
+        By wave, scheme, standing, line, status, cause or owner. Works out every statement, as `unpaid`
+        does. Raises InvalidField.
+        """
+        check_grouping(by)
+        about, statements = self._everybody(as_of)
+        return Totals(
+            as_of=about.as_of,
+            position=about.position,
+            undecided=about.undecided,
+            by=by,
+            groups=totals(statements, by),
+        )
+
+    def timeline(self, participant: str) -> Timeline:
+        """What is recorded of a participant, in the order of recording. Raises NotInView."""
+        check_text("participant", participant)
+        with self.journal.reading() as reading:
+            found = self.streams(reading).participants.get(participant)
+            if found is None:
+                raise NotInView(participant=participant, as_of=date_of(now_by(self.clock)))
+            return Timeline(
+                position=reading.head(), events=tuple(found.events), voids=dict(found.voids)
+            )
+
+    def _everybody(self, as_of: date | None) -> tuple[Answer, list[Statement]]:
+        """Every statement, and what they speak of."""
+        view = View(as_of=date_of(now_by(self.clock)) if as_of is None else as_of)
+        made, undecided = [], []
+        with self.journal.reading() as reading:
+            evaluation = self._evaluation(self.streams(reading), view)
+            for one in evaluation.in_view():
+                try:
+                    made.append(evaluation.statement(one))
+                except CalendarTooShort:
+                    undecided.append(one.id)
+            about = Answer(as_of=view.as_of, position=reading.head(), undecided=tuple(undecided))
+        return about, made
+
+    def _statement(self, streams: JournalStreams, participant: str, view: View) -> Statement:
+        return self._evaluation(streams, view).statement(participant)
+
+    def _evaluation(self, streams: JournalStreams, view: View) -> Evaluation:
+        return Evaluation(
+            participants=streams.participants,
+            packages=streams.packages,
+            programme_stream=streams.programme_stream(),
+            view=view,
+            programme=self.programme,
+        )
+
+    def find(self, source: str, id: str) -> int | None:
+        """The position of the event of that identity; None where it was never recorded."""
+        check_text("source", source)
+        check_text("id", id)
+        with self.journal.reading() as reading:
+            return reading.find(source, id)
+
+    def head(self) -> int:
+        """The highest position; 0 where nothing is recorded."""
+        with self.journal.reading() as reading:
+            return reading.head()
+
+    def lines(self, after: int = 0) -> Iterator[bytes]:
+        """Every recorded line beyond a position as it came, in the order of positions.
+
+        With one shard that is the order of recording, and reading on from the highest misses nothing.
+        With several, a later event can lie below a position already seen.
+        """
+        check_position("after", after)
+        return self._lines(after)
+
+    def _lines(self, after: int) -> Iterator[bytes]:
+        with self.journal.reading() as reading:
+            for stored in reading.lines(after):
+                yield stored.line
+
+    def streams(self, reading: Reading) -> JournalStreams:
+        """The streams as domain values, inside one look at the journal."""
+        return JournalStreams(reading, self._mapper)
