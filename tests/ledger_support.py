@@ -20,11 +20,12 @@ import pytest
 from prakerja_ledger.deciding import commands as c
 from prakerja_ledger.deciding.commands import Command
 from prakerja_ledger.domain import facts
-from prakerja_ledger.domain.errors import Conflict, LedgerFault, Refusal, Refused
+from prakerja_ledger.domain.errors import Conflict, InvalidField, LedgerFault, Refusal, Refused
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Duplicate, Register
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.evidence.wire import read_event
+from prakerja_ledger.ledger.feed import FeedPage
 from prakerja_ledger.ledger.journal import PARTICIPANT_PREFIX, Journal
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.mapper import RecordedEvent
@@ -236,6 +237,53 @@ class JournalContract:
 
     def test_a_new_ledger_holds_nothing(self, ledger: Ledger) -> None:
         assert (ledger.head(), list(ledger.lines())) == (0, [])
+
+    # --- following
+
+    @pytest.mark.parametrize("limit", [1, 2, 7, 100])
+    def test_the_feed_gives_every_event_once_and_goes_on_where_it_stopped(
+        self, ledger: Ledger, limit: int
+    ) -> None:
+        seen: list[bytes] = []
+        cursor = ""
+        for round in range(3):
+            ledger.record_all([enrolment(f"P-{round}-{n}") for n in range(4)])
+            ledger.record(purchase(f"P-{round}-1", f"bought {round}"))
+            while True:
+                page = ledger.feed(cursor, limit=limit)
+                positions = [one.position for one in page.events]
+                assert positions == sorted(positions)
+                seen += [one.line for one in page.events]
+                cursor = page.cursor
+                if not page.more:
+                    break
+        assert sorted(seen) == sorted(ledger.lines())
+        assert ledger.feed(cursor) == FeedPage(events=(), cursor=cursor, more=False)
+
+    @pytest.mark.parametrize("cursor", ["x", "-1", "1.", "99999", 5, "1.1.1.1.1.1.1.1.1.1", "٣"])
+    def test_what_is_no_cursor_of_this_ledger_is_refused(
+        self, ledger: Ledger, cursor: Any
+    ) -> None:
+        ledger.record(enrolment("P-1"))
+        with pytest.raises(InvalidField):
+            ledger.feed(cursor)
+
+    def test_who_follows_is_told_whose_facts_are_new(self, ledger: Ledger, journal: Journal) -> None:
+        ledger.record_all([enrolment("P-1"), enrolment("P-2")])
+        with journal.reading() as reading:
+            before = reading.clocks()
+        ledger.record_all([purchase("P-2"), enrolment("P-3")])
+        with journal.reading() as reading:
+            after = reading.clocks()
+            assert set(reading.touched(before, after)) == {"participant/P-2", "participant/P-3"}
+            assert set(reading.touched(after, after)) == set()
+            lengths = {name: len(lines) for name, lines in reading.some(
+                ["participant/P-2", "participant/P-4", "participant/P-1"]
+            )}  # fmt: skip
+            assert lengths == {"participant/P-2": 2, "participant/P-1": 1}
+            assert [name for name, _ in reading.streams("participant/", "participant/P-1")] == [
+                "participant/P-2", "participant/P-3",
+            ]  # fmt: skip
 
     def test_a_transaction_undone_leaves_nothing(self, journal: Journal) -> None:
         with pytest.raises(Boom), journal.writing() as writing:

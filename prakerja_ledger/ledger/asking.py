@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from threading import Event as Signal
 
 from attrs import define, field
 
@@ -14,6 +15,7 @@ from prakerja_ledger.domain.fields import check_position, check_text
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
 from prakerja_ledger.domain.time import Instant, date_of
 from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.ledger.feed import START, FeedPage, follow_feed, read_feed
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper
 from prakerja_ledger.ledger.steps import Clock, now_by
@@ -183,6 +185,20 @@ class Asking:
         with self.journal.reading() as reading:
             for stored in reading.lines(after):
                 yield stored.line
+
+    def feed(self, cursor: str = START, *, limit: int = 1_000) -> FeedPage:
+        """Recorded events after a cursor, in order and without gaps; "" begins at the beginning.
+
+        Ask again with the page's `cursor`: what is recorded meanwhile is on a later page, whatever
+        else happens. Raises InvalidField.
+        """
+        return read_feed(self.journal, cursor, limit)
+
+    def follow(
+        self, cursor: str, until: Signal, *, idle: float = 0.1, limit: int = 1_000
+    ) -> Iterator[FeedPage]:
+        """Pages of the feed as they come, until the signal is set; asks again after `idle` seconds."""
+        return follow_feed(self.journal, cursor, until, idle=idle, limit=limit)
 
     def streams(self, reading: Reading) -> JournalStreams:
         """The streams as domain values, inside one look at the journal."""

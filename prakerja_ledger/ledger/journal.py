@@ -107,6 +107,9 @@ class Looking(Reading, Protocol):
     def touched(self, after: Sequence[int], upto: Sequence[int]) -> Iterable[str]:
         """The names of the streams with events between these clocks, each once."""
 
+    def between(self, after: Sequence[int], upto: Sequence[int]) -> Iterable[StoredLine]:
+        """The lines between these clocks, in the order of positions."""
+
 
 class Writing(Reading, Protocol):
     """A look at the journal that nobody else can change, and that may append."""

@@ -87,6 +87,10 @@ class MemoryReading:
         """The names of the streams with events between these clocks, each once."""
         return set(self._books.names[after[0] : upto[0]])
 
+    def between(self, after: Sequence[int], upto: Sequence[int]) -> list[StoredLine]:
+        """The lines between these clocks, in the order of positions."""
+        return self._books.lines[after[0] : upto[0]]
+
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""
         return islice(self._books.lines, after, self._head)

@@ -143,29 +143,18 @@ class PostgresReading:
         return ((name, lines) for name in names if (lines := self.stream(name)))
 
     def clocks(self) -> tuple[int, ...]:
-        """How far each shard has come. Raises LedgerFault where the role may not see it."""
-        if self._reads.clocks is None:
-            raise self._blind()
+        """How far each shard has come."""
         return tuple(clock for (clock,) in self._cursor().execute(self._reads.clocks))
 
     def touched(self, after: Sequence[int], upto: Sequence[int]) -> list[str]:
         """The names of the streams with events between these clocks, each once."""
-        if self._reads.touched is None:
-            raise self._blind()
-        count = len(after)
-        bounds = [
-            [position_at(clock, shard, count) for shard, clock in enumerate(clocks)]
-            for clocks in (after, upto)
-        ]
-        asked = (min(bounds[0]), max(bounds[1]), *map(numbers, bounds))
-        return [original(name) for (name,) in self._cursor().execute(self._reads.touched, asked)]
+        found = self._cursor().execute(self._reads.touched, bounds(after, upto))
+        return [original(name) for (name,) in found]
 
-    def _blind(self) -> LedgerFault:
-        return LedgerFault(
-            source=self._rights.database,
-            problem=f"role {self._rights.role} may only call. To follow the ledger it needs to read "
-            "the tables: grant it reader.",
-        )
+    def between(self, after: Sequence[int], upto: Sequence[int]) -> list[StoredLine]:
+        """The lines between these clocks, in the order of positions."""
+        found = self._cursor().execute(self._reads.between, bounds(after, upto))
+        return [StoredLine(*row) for row in found]
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""
@@ -173,6 +162,16 @@ class PostgresReading:
             rows.execute(self._reads.lines, (after,), binary=True)
             for row in rows:
                 yield StoredLine(*row)
+
+
+def bounds(after: Sequence[int], upto: Sequence[int]) -> list[Any]:
+    """Clocks as positions: the lowest and the highest, and each shard's own."""
+    count = len(after)
+    places = [
+        [position_at(clock, shard, count) for shard, clock in enumerate(clocks)]
+        for clocks in (after, upto)
+    ]
+    return [min(places[0]), max(places[1]), *map(numbers, places)]
 
 
 def find_parameters(identities: Sequence[tuple[str, str]]) -> list[str]:

@@ -273,9 +273,26 @@ CREATE FUNCTION {s}.lines(after bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     {lines_body}
 $$;
+CREATE FUNCTION {s}.clocks() RETURNS SETOF bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {clocks_body}
+$$;
+CREATE FUNCTION {s}.touched(low bigint, high bigint, after bigint[], upto bigint[])
+    RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {touched_body}
+$$;
+CREATE FUNCTION {s}.between_clocks(low bigint, high bigint, after bigint[], upto bigint[])
+    RETURNS TABLE (notification_id bigint, topic text, state bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    {between_body}
+$$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {s} FROM PUBLIC;
 """
 
+_BETWEEN: Final = (
+    "WHERE e.notification_id > {1} AND e.notification_id <= {2} "
+    "AND e.notification_id > ({3})[e.shard + 1] AND e.notification_id <= ({4})[e.shard + 1]"
+)
 _BODIES: Final = {
     "take_body": (
         "SELECT h.shard, h.number, h.clock, h.fence FROM {s}.heads AS h WHERE h.shard = ANY({1}) "
@@ -300,6 +317,12 @@ _BODIES: Final = {
     "lines_body": (
         "SELECT notification_id, topic, state FROM {s}.stored_events "
         "WHERE notification_id > {1} ORDER BY notification_id"
+    ),
+    "clocks_body": "SELECT h.clock FROM {s}.heads AS h ORDER BY h.shard",
+    "touched_body": f"SELECT DISTINCT e.originator_id FROM {{s}}.stored_events AS e {_BETWEEN}",
+    "between_body": (
+        f"SELECT e.notification_id, e.topic, e.state FROM {{s}}.stored_events AS e {_BETWEEN} "
+        "ORDER BY e.notification_id"
     ),
     "append_body": (
         "INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state, "
@@ -352,7 +375,9 @@ GRANT EXECUTE ON FUNCTION {s}.take(integer[]), {s}.find(text[], text[]),
     {s}.append(text[], bigint[], text[], bytea[], bigint[], integer[], bigint[], text[], text[])
     TO {s}_writer, {s}_caller;
 GRANT EXECUTE ON FUNCTION {s}.about(), {s}.highest(),
-    {s}.streams_between(text, text), {s}.lines(bigint) TO {s}_caller;
+    {s}.streams_between(text, text), {s}.lines(bigint), {s}.clocks(),
+    {s}.touched(bigint, bigint, bigint[], bigint[]),
+    {s}.between_clocks(bigint, bigint, bigint[], bigint[]) TO {s}_caller;
 """
 
 _PLAIN_GRANTS: Final = """\
@@ -422,9 +447,10 @@ class ReadStatements:
     stream: str
     streams: str
     lines: str
-    clocks: str | None
-    """How far each shard has come; None for a role that may only call."""
-    touched: str | None
+    clocks: str
+    """How far each shard has come."""
+    touched: str
+    between: str
 
 
 @frozen(kw_only=True)
@@ -450,6 +476,10 @@ class WriteStatements:
     """Whether the role may COPY into the table."""
 
 
+_BOUNDS: Final = "%s::bigint, %s::bigint, %s::bigint[], %s::bigint[]"
+"""The lowest and the highest position asked for, and each shard's own two."""
+
+
 def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
     """Statements of a role that may select, or only call."""
     if by_call:
@@ -460,8 +490,9 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
             streams=f"SELECT * FROM {schema}.streams_between(%s::text, %s::text)",
             lines=f"SELECT * FROM {schema}.lines(%s::bigint)",
-            clocks=None,
-            touched=None,
+            clocks=f"SELECT * FROM {schema}.clocks()",
+            touched=f"SELECT * FROM {schema}.touched({_BOUNDS})",
+            between=f"SELECT * FROM {schema}.between_clocks({_BOUNDS})",
         )
     return ReadStatements(
         about=f"SELECT schema_version, shards, ledger_id FROM {schema}.ledger",
@@ -470,12 +501,9 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
         stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
         streams=_body("streams_body", schema, "%s::text", "%s::text"),
         lines=_body("lines_body", schema, "%s::bigint"),
-        clocks=f"SELECT clock FROM {schema}.heads ORDER BY shard",
-        touched=(
-            f"SELECT DISTINCT originator_id FROM {schema}.stored_events WHERE notification_id > %s "
-            "AND notification_id <= %s AND notification_id > (%s::bigint[])[shard + 1] "
-            "AND notification_id <= (%s::bigint[])[shard + 1]"
-        ),
+        clocks=_body("clocks_body", schema),
+        touched=_body("touched_body", schema, *_BOUNDS.split(", ")),
+        between=_body("between_body", schema, *_BOUNDS.split(", ")),
     )
 
 

@@ -96,6 +96,15 @@ class SQLiteReading:
         )
         return [name for (name,) in rows]
 
+    def between(self, after: Sequence[int], upto: Sequence[int]) -> list[StoredLine]:
+        """The lines between these clocks, in the order of positions."""
+        rows = self._cursor.execute(
+            "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? AND rowid <= ? "
+            "ORDER BY rowid",
+            (after[0], upto[0]),
+        )
+        return [StoredLine(*row) for row in rows]
+
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""
         rows = self._cursor.connection.execute(

@@ -373,7 +373,7 @@ def _hold_heads(faulty: OnServer, process: Worker) -> None:
 def _hold_connections(faulty: OnServer, process: Worker) -> None:
     """As many as there are, for a while; those of the service end first."""
     rng = faulty.rng()
-    while _lasts(process, rng.uniform(0.2, 0.6)):
+    while _lasts(process, rng.uniform(0.02, 0.2)):
         with contextlib.ExitStack() as held:
             first = held.enter_context(servers.connect(faulty.server.url()))
             for ended in (False, True):
