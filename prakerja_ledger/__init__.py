@@ -26,16 +26,19 @@ if TYPE_CHECKING:
     from prakerja_ledger.domain.schemes import Instalments as Instalments
     from prakerja_ledger.domain.schemes import Programme as Programme
     from prakerja_ledger.domain.schemes import Scheme as Scheme
+    from prakerja_ledger.interfaces.asynchronous import AsyncLedger as AsyncLedger
     from prakerja_ledger.interfaces.source import open_history as open_history
     from prakerja_ledger.ledger.cloudevent import CloudEvent as CloudEvent
     from prakerja_ledger.ledger.ledger import Ledger as Ledger
     from prakerja_ledger.ledger.ledger import Receipt as Receipt
+    from prakerja_ledger.projecting.projection import Projection as Projection
     from prakerja_ledger.reading.evaluation import Evaluation as Evaluation
     from prakerja_ledger.reading.statement import Statement as Statement
     from prakerja_ledger.reading.statement import StatementLine as StatementLine
     from prakerja_ledger.reading.view import View as View
 
 _HOMES = {
+    "AsyncLedger": "interfaces.asynchronous",
     "CloudEvent": "ledger.cloudevent",
     "Conflict": "domain.errors",
     "Evaluation": "reading.evaluation",
@@ -50,6 +53,7 @@ _HOMES = {
     "Permission": "deciding.payment",
     "PrakerjaLedgerError": "domain.errors",
     "Programme": "domain.schemes",
+    "Projection": "projecting.projection",
     "Receipt": "ledger.ledger",
     "Refused": "domain.errors",
     "Scheme": "domain.schemes",

@@ -15,7 +15,7 @@ from prakerja_ledger.domain.errors import CalendarTooShort, HolidaysWithGap
 from prakerja_ledger.domain.holidays import INDONESIA, LISTED
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.reading.statement import Status
-from tests.strategies import working_spans
+from prakerja_ledger.testing.strategies import working_spans
 from tests.support import (
     bought, certified, completed, enrolled, line_of, rated, statement_of,
 )  # fmt: skip

@@ -14,7 +14,7 @@ from prakerja_ledger.domain.time import (
     after_all_of, date_of, day, days_after, end_of, in_utc, in_wib, instant, instant_of, known_at,
     months_after,
 )  # fmt: skip
-from tests.strategies import timestamps
+from prakerja_ledger.testing.strategies import timestamps
 
 
 def exact(text: str) -> Fraction:

@@ -60,7 +60,11 @@ BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "effective": days,
     "platforms": st.lists(st.sampled_from(vocabulary.PLATFORMS), min_size=1, unique=True).map(tuple),
 }  # fmt: skip
-REASON_CODES = {f.AccountRejected, f.DisbursementFailed, f.DisbursementReturned}
+REASON_CODES: tuple[type[Fact], ...] = (
+    f.AccountRejected,
+    f.DisbursementFailed,
+    f.DisbursementReturned,
+)
 """Kinds whose reason is a code of the payment partner, not free text."""
 
 
@@ -88,7 +92,8 @@ facts = st.one_of([facts_of(kind) for kind in FACTS.values()])
 @st.composite
 def timestamps(draw: st.DrawFn) -> str:
     """An RFC 3339 timestamp that the format takes: any offset, any precision."""
-    at = draw(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)))
+    low, high = datetime(2, 1, 1), datetime(9998, 12, 31)  # noqa: DTZ001  # the offset is drawn
+    at = draw(st.datetimes(low, high))
     digits = draw(st.text("0123456789", max_size=30))
     minutes = draw(st.integers(-23 * 60 - 59, 23 * 60 + 59))
     sign, size = "-" if minutes < 0 else "+", abs(minutes)
