@@ -28,6 +28,7 @@ from prakerja_ledger.ledger.asking import Asking, system_clock
 from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.journal import Journal
 from prakerja_ledger.ledger.mapper import RecordedEvent
+from prakerja_ledger.ledger.observing import observed
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
 from prakerja_ledger.ledger.urls import check_url, imported, without_password
@@ -168,7 +169,9 @@ class Ledger(Asking):
         Raises as `record` does, at the first that cannot be recorded; then nothing was written.
         """
         given = _several("events", events, "record")
-        return self._write([Recording(event, self.programme, self.clock) for event in given])
+        return self._observed(
+            [Recording(event, self.programme, self.clock) for event in given], asks=False
+        )
 
     observe = record
     """What happened elsewhere is recorded whatever rule it breaks: a rule broken is a finding."""
@@ -184,7 +187,14 @@ class Ledger(Asking):
     def execute_all(self, commands: Iterable[Command]) -> list[Receipt]:
         """Do what several commands ask, all or none, each after the ones before it."""
         given = _several("commands", commands, "execute")
-        return self._write([Execution(command, self.programme, self.clock) for command in given])
+        return self._observed(
+            [Execution(command, self.programme, self.clock) for command in given], asks=True
+        )
+
+    def _observed(self, steps: Sequence[Step], *, asks: bool) -> list[Receipt]:
+        """Write, and let those who run it see how that ended."""
+        store = self.journal.url.partition(":")[0]
+        return list(observed(steps, store, partial(self._write, steps), asks=asks))
 
     def _write(self, steps: Sequence[Step]) -> list[Receipt]:
         """One transaction of the one writer: judged, appended and durable together.

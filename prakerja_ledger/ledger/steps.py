@@ -59,6 +59,10 @@ class Step(Protocol):
         """The (source, id) it will have."""
 
     @property
+    def kind(self) -> str:
+        """The command or fact."""
+
+    @property
     def stream(self) -> str | None:
         """The stream it will be appended to; None where only the history tells."""
 
@@ -109,6 +113,10 @@ class Recording:
     @property
     def identity(self) -> tuple[str, str]:
         return self._read.identity
+
+    @property
+    def kind(self) -> str:
+        return self._read.fact.kind
 
     @property
     def stream(self) -> str | None:
@@ -188,6 +196,10 @@ class Execution:
     @property
     def identity(self) -> tuple[str, str]:
         return self._command.source, self._command.id
+
+    @property
+    def kind(self) -> str:
+        return type(self._command).__name__
 
     @property
     def stream(self) -> str | None:

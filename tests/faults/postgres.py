@@ -255,7 +255,7 @@ def _backend(faulty: OnServer) -> bool:
         return True
     plan = _plan(faulty.form, rng)
     # What pg_terminate_backend does, without its way to the server.
-    plan.at_strike = lambda backend: os.kill(backend, signal.SIGTERM)
+    plan.at_strike = lambda backend: backend and os.kill(backend, signal.SIGTERM)
     with Proxy(faulty.server.port, plan) as between:
         worker(faulty, url=faulty.through(between.port)).wait()
     return plan.struck > 0

@@ -90,12 +90,15 @@ class Disk:
     """Names as the platter has them."""
     operations: int = 0
     syncs: int = 0
+    service: int = 0
+    """Who asked last; the kernel writes back in nobody's name, and to kill nobody is to kill oneself."""
 
     def operation(self, caller: int) -> None:
         """A write, a removal or a sync begins; or it is the last thing that happens."""
+        self.service = caller or self.service
         self.operations += 1
         if self.operations == self.cut_at and self.form != "stored":
-            self.end(caller)
+            self.end()
 
     def sync(self, path: str, caller: int) -> None:
         """A sync, done or failed."""
@@ -108,11 +111,12 @@ class Disk:
         file.sync()
         self.kept[path] = file
         if self.syncs == self.cut_at and self.form == "stored":
-            self.end(caller)
+            self.end()
 
-    def end(self, caller: int) -> None:
-        """The power goes: for the caller, and for this process."""
-        os.kill(caller, signal.SIGKILL)
+    def end(self) -> None:
+        """The power goes: for the service, and for this process."""
+        if self.service:
+            os.kill(self.service, signal.SIGKILL)
         self.cut()
         os._exit(0)
 
