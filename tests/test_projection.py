@@ -344,6 +344,7 @@ def test_filters_are_the_commands(projection: Projection, ledger: Ledger, days: 
         *({"cause": cause} for cause in causes),
         *({"owner": str(one.owner)} for one in everything[:3]),
         *({"wave": one.wave} for one in everything[:3]),
+        {"min_overdue": 10_000},
         *({"min_overdue": one.overdue_working_days} for one in everything[:9]),
         *({"min_overdue": one.overdue_working_days + 1} for one in everything[:9]),
     ):

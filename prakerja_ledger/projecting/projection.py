@@ -159,10 +159,11 @@ class Projection:
 
     def _due_by(self, day: date, overdue: int) -> date:
         """The latest due date from which so many working days have passed."""
-        between, due_on = self.ledger.programme.calendar.between, day
-        while between(due_on, day) < overdue:
+        calendar = self.ledger.programme.calendar
+        due_on = day
+        while due_on >= calendar.first and calendar.between(due_on, day) < overdue:
             due_on -= timedelta(days=1)
-        return due_on
+        return due_on if due_on >= calendar.first else date.min  # longer than anybody can be
 
     def _unpaid_line(self, row: Row, day: date) -> UnpaidLine:
         participant, wave, line, unpaid, status, due_on, overdue, cause, owner = row
