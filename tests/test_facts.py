@@ -12,7 +12,7 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import InvalidField
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT
 from prakerja_ledger.domain.facts import FACTS, Course, data_of
-from tests import strategies
+from prakerja_ledger.testing import strategies
 from tests.support import enrolled, recorded
 
 CONTRACT = {

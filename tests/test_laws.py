@@ -31,7 +31,8 @@ from prakerja_ledger.reading.dossier import look_at_programme
 from prakerja_ledger.reading.statement import AMOUNTS, Status, statement
 from prakerja_ledger.reading.totals import GROUPINGS, longest_overdue_first, totals, unpaid_lines
 from prakerja_ledger.reading.view import View
-from tests import strategies, worlds
+from prakerja_ledger.testing import strategies
+from tests import worlds
 from tests.support import Read, read, view
 
 FIRST = int(os.environ.get("PRAKERJA_SEED", "0"))

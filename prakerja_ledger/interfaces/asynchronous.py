@@ -14,13 +14,11 @@ from prakerja_ledger.deciding.commands import Command
 from prakerja_ledger.deciding.payment import Permission
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
 from prakerja_ledger.domain.time import Instant
-from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.ledger.asking import system_clock
 from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.feed import START, FeedPage
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.steps import Clock
-from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.pages import Place, Timeline, Totals, UnpaidPage
 from prakerja_ledger.reading.statement import Statement
 
@@ -111,8 +109,8 @@ class AsyncLedger:
         self,
         *,
         as_of: date | None = None,
-        cause: Cause | None = None,
-        owner: Owner | None = None,
+        cause: str | None = None,
+        owner: str | None = None,
         wave: int | None = None,
         min_overdue: int | None = None,
         after: Place | None = None,

@@ -14,13 +14,11 @@ from prakerja_ledger.domain.errors import CalendarTooShort, NoSuchLine, NotInVie
 from prakerja_ledger.domain.fields import check_position, check_text
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
 from prakerja_ledger.domain.time import Instant, date_of
-from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.ledger.feed import START, FeedPage, follow_feed, read_feed
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper
 from prakerja_ledger.ledger.steps import Clock, now_by
 from prakerja_ledger.ledger.streams import JournalStreams
-from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.pages import (
     Answer,
@@ -90,8 +88,8 @@ class Asking:
         self,
         *,
         as_of: date | None = None,
-        cause: Cause | None = None,
-        owner: Owner | None = None,
+        cause: str | None = None,
+        owner: str | None = None,
         wave: int | None = None,
         min_overdue: int | None = None,
         after: Place | None = None,

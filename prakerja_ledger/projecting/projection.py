@@ -134,8 +134,8 @@ class Projection:
     def unpaid(
         self,
         *,
-        cause: Cause | None = None,
-        owner: Owner | None = None,
+        cause: str | None = None,
+        owner: str | None = None,
         wave: int | None = None,
         min_overdue: int | None = None,
         after: Place | None = None,

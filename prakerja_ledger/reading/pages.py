@@ -66,9 +66,9 @@ def _is_count(_: Any, attribute: Any, value: Any) -> None:
 class Wanted:
     """Which unpaid lines: all that meet every condition given. Raises InvalidField."""
 
-    cause: Cause | None = field(default=None, validator=_is_choice(Cause))
+    cause: str | None = field(default=None, validator=_is_choice(Cause))
     """The first cause."""
-    owner: Owner | None = field(default=None, validator=_is_choice(Owner))
+    owner: str | None = field(default=None, validator=_is_choice(Owner))
     wave: int | None = field(default=None, validator=_is_count)
     min_overdue: int | None = field(default=None, validator=_is_count)
     """At least so many working days overdue."""

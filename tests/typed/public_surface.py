@@ -14,6 +14,7 @@ from typing import Any, assert_type
 
 from prakerja_ledger import (
     KARTU_PRAKERJA,
+    AsyncLedger,
     CloudEvent,
     Conflict,
     Evaluation,
@@ -27,6 +28,7 @@ from prakerja_ledger import (
     Permission,
     PrakerjaLedgerError,
     Programme,
+    Projection,
     Receipt,
     Refused,
     Scheme,
@@ -284,6 +286,38 @@ def read_as_a_whole() -> None:
     open_history(None)  # expect: arg-type
     open_history("history.jsonl", programme="kartu-prakerja")  # expect: arg-type
     open_history("history.jsonl").evaluation  # expect: attr-defined
+
+
+# --- projections, the feed, a loop ------------------------------------------------------------------
+
+
+def rows_of_ones_own(ledger: Ledger) -> int:
+    with Projection.open(ledger, "sqlite:///rows.db") as projection:
+        assert_type(projection.run(), int)
+        page = projection.unpaid(wave=2, limit=10)
+        assert_type(page.lines[0].unpaid, int)
+        assert_type(page.as_of, date)
+        assert_type(projection.totals("cause").groups["PROGRAMME_HOLD"].lines, int)
+        assert_type(ledger.unpaid(as_of=DAY).undecided, tuple[str, ...])
+        assert_type(ledger.feed().cursor, str)
+        Projection.open(ledger)  # expect: call-arg
+        Projection.open("sqlite:///ledger.db", "sqlite:///rows.db")  # expect: arg-type
+        projection.unpaid(wave="2")  # expect: arg-type
+        projection.unpaid(cause="PROGRAMME_HOLD")
+        projection.unpaid(cause=7)  # expect: arg-type
+        projection.wait("P-1")  # expect: arg-type
+        ledger.feed(7)  # expect: arg-type
+        ledger.feed("", 10)  # expect: call-arg
+        return projection.rebuild()
+
+
+async def in_a_loop() -> Receipt:
+    async with await AsyncLedger.open("memory://") as ledger:
+        assert_type(await ledger.statement("P-1", as_of=DAY), Statement)
+        assert_type(await ledger.resolve("//s", "1"), Receipt | None)
+        await ledger.statement("P-1")  # expect: call-arg
+        await ledger.execute("pay")  # expect: arg-type
+        return await ledger.record(b"{}")
 
 
 # --- schemes --------------------------------------------------------------------------------------
