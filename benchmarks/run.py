@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-from benchmarks import executing, histories, reading, writing
+from benchmarks import executing, histories, projecting, reading, writing
 from benchmarks.measure import Row, peak_memory_mib
 from tests.servers import PostgresServer
 
@@ -129,6 +129,20 @@ def commands(lives: int, runs: int, path: Path) -> str:
     return page + processor_time(runs)
 
 
+def projections(runs: int, path: Path) -> str:
+    """Catching up, being late, and answering."""
+    with PostgresServer() as server:
+        rows = projecting.catching_up(server, path, runs)
+        text = table(
+            "Projections: all rows from nothing",
+            rows,
+            "events",
+            intro="Ours reads every fact, works out every statement, and writes a row a line, with totals. The "
+            "stock runner adds one to a counter, an event a transaction.",
+        )
+        return text + projecting.page(server)
+
+
 def processor_time(runs: int) -> str:
     """What a command costs without any disk."""
     text = [
@@ -209,6 +223,7 @@ def main() -> None:
     arguments.add_argument(
         "--commands", action="store_true", help="only commands; other sections of --output stay"
     )
+    arguments.add_argument("--projections", action="store_true", help="only these, likewise")
     given = arguments.parse_args()
     packages = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
@@ -226,6 +241,11 @@ def main() -> None:
         folder = Path(name)
         path, small = folder / "history.jsonl", folder / "small.jsonl"
         histories.write(path, int(14_000 * given.scale), "time")
+        if given.projections:
+            fresh = projections(given.runs, path)
+            given.output.write_text(renewed(given.output.read_text(encoding="utf-8"), fresh))
+            print(fresh)
+            return
         if given.commands:
             fresh = commands(int(60 * given.scale), given.runs, path)
             given.output.write_text(renewed(given.output.read_text(encoding="utf-8"), fresh))
@@ -255,6 +275,7 @@ def main() -> None:
             "unchanged), one event is inserted, and the commit has reached the disk.",
         )
         page += commands(int(60 * given.scale), given.runs, path)
+        page += projections(given.runs, path)
         page += memory(folder, int(68_000 * given.scale))
         page += start_up(15)
     if given.output:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from enum import StrEnum
@@ -108,5 +108,3 @@ class Tables(Protocol):
     def close(self) -> None:
         """Let go of the database."""
 
-
-OpensTables = Callable[[str], Tables]

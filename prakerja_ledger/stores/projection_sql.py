@@ -10,7 +10,6 @@ from typing import Final
 
 from attrs import frozen
 
-from prakerja_ledger.projecting.rows import LINE_COLUMNS, PARTICIPANT_COLUMNS
 from prakerja_ledger.projecting.tables import Slot
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.reading.totals import GROUPINGS
@@ -166,6 +165,3 @@ def totals_moves(slot: Slot, dialect: Dialect, sign: str, *, whole: bool) -> lis
         for by in GROUPINGS
     ]
 
-
-PARTICIPANTS: Final = PARTICIPANT_COLUMNS
-LINES: Final = LINE_COLUMNS
