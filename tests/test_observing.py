@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,9 +119,37 @@ def test_a_fault_is_a_warning_without_any_host_asking(
 
 
 def test_without_the_api_there_is_nothing_to_tell(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(__import__("sys").modules, "opentelemetry", None)
-    observing._meters.cache_clear()
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    observing._made.cache_clear()
     try:
         assert observing._meters() is None
     finally:
-        observing._meters.cache_clear()
+        observing._made.cache_clear()
+
+
+def test_the_api_alone_is_not_asked_as_nobody_collects():
+    assert observing._made() is not None
+    assert observing._meters() is None
+
+
+def test_a_host_that_says_where_spans_go_is_heard_at_once():
+    done = subprocess.run([sys.executable, "-c", HOST], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("prakerja_ledger.record\n", "")
+
+
+HOST = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prakerja_ledger import Ledger
+from tests.ledger_support import enrolment
+
+with Ledger.open("memory://") as ledger:
+    ledger.record(enrolment("P-1"))
+    spans, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(provider)
+    ledger.record(enrolment("P-2"))
+print(*(one.name for one in spans.get_finished_spans()))
+"""

@@ -92,6 +92,7 @@ class _Meters:
     """OpenTelemetry's instruments, made once."""
 
     def __init__(self, trace: Any, metrics: Any) -> None:
+        self._trace, self._metrics = trace, metrics
         self.tracer = trace.get_tracer(_NAME)
         meter = metrics.get_meter(_NAME)
         self.events = meter.create_counter(
@@ -103,9 +104,20 @@ class _Meters:
             f"{_NAME}.duration", unit="s", description="How long a call took, its waiting included"
         )
 
+    def are_heard(self) -> bool:
+        """Whether the host has said where spans or measures go; its API alone drops them, at a price."""
+        given = self._trace.get_tracer_provider(), self._metrics.get_meter_provider()
+        return any("Proxy" not in type(provider).__name__ for provider in given)
+
+
+def _meters() -> _Meters | None:
+    """The instruments, where somebody collects."""
+    made = _made()
+    return made if made is not None and made.are_heard() else None
+
 
 @cache
-def _meters() -> _Meters | None:
+def _made() -> _Meters | None:
     """The instruments, where OpenTelemetry's API is installed."""
     try:
         from opentelemetry import metrics, trace  # noqa: PLC0415  # only where the host has it

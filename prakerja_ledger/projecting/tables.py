@@ -107,4 +107,3 @@ class Tables(Protocol):
 
     def close(self) -> None:
         """Let go of the database."""
-

@@ -164,4 +164,3 @@ def totals_moves(slot: Slot, dialect: Dialect, sign: str, *, whole: bool) -> lis
         f"ON CONFLICT (grouping_by, key) DO UPDATE SET {adds}"
         for by in GROUPINGS
     ]
-
