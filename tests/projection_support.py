@@ -137,4 +137,5 @@ ALL_ROWS = (
 
 def all_rows(projection: Projection) -> list[Any]:
     """Every row of the tables that are read."""
-    return [projection.tables.rows(query) for query in ALL_ROWS]  # type: ignore[attr-defined]
+    with projection.tables.look() as look:
+        return [look.rows(query) for query in ALL_ROWS]

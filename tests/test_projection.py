@@ -246,17 +246,17 @@ def test_a_runner_that_was_overtaken_writes_nothing_and_goes_on(
         def late(projector: Projector, change: Any, reading: Any, state: Any, people: Any) -> None:
             write(projector, change, reading, state, people)
 
-        state = type(one.tables).state
+        state = Projector._state
 
-        def overtaken(tables: Any, slot: Slot) -> Any:
-            found = state(tables, slot)
-            if tables is one.tables and not met:
+        def overtaken(projector: Projector, slot: Slot) -> Any:
+            found = state(projector, slot)
+            if projector.tables is one.tables and not met:
                 met.append(found)
                 other.run()
             return found
 
         monkeypatch.setattr(Projector, "_write", late)
-        monkeypatch.setattr(type(one.tables), "state", overtaken)
+        monkeypatch.setattr(Projector, "_state", overtaken)
         one.run()
         law = law_of(ledger, date(2020, 5, 20))
 
@@ -366,10 +366,11 @@ def test_the_view_for_sql_counts_days_as_the_law_does(
         days.go_to(day)
         recorded(ledger, lines)
     projection.run()
-    rows = projection.tables.rows(  # type: ignore[attr-defined]
-        "SELECT participant, line, unpaid, overdue_working_days FROM projected_unpaid "
-        "ORDER BY participant, line"
-    )
+    with projection.tables.look() as look:
+        rows = look.rows(
+            "SELECT participant, line, unpaid, overdue_working_days FROM projected_unpaid "
+            "ORDER BY participant, line"
+        )
     expected = [
         (one.participant, one.line, one.unpaid, one.overdue_working_days)
         for one in projection.unpaid(limit=10_000).lines

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, timedelta
 from threading import Event as Signal
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from attrs import define
 
@@ -20,7 +21,7 @@ from prakerja_ledger.ledger.shards import clock_at, position_at, shard_at
 from prakerja_ledger.ledger.urls import imported
 from prakerja_ledger.projecting.projector import Lag, Projector, Watcher, nobody
 from prakerja_ledger.projecting.rows import LINE_COLUMNS, Row
-from prakerja_ledger.projecting.tables import Slot, State, Tables
+from prakerja_ledger.projecting.tables import Look, Overtaken, Slot, State, Tables
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.pages import (
     Answer,
@@ -36,6 +37,8 @@ from prakerja_ledger.reading.pages import (
 from prakerja_ledger.reading.statement import AMOUNTS, Status
 from prakerja_ledger.reading.totals import Key, Total
 
+T = TypeVar("T")
+_MOST_LOOKS: Final = 10
 _POLL_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 0.02
 
@@ -92,8 +95,9 @@ class Projection:
 
     def follow(self, until: Signal, idle: float = _IDLE_SECONDS) -> None:
         """Keep it current until the signal is set; asks the ledger again after so many seconds."""
+        projector = Projector(self.ledger, self.tables)
         while not until.is_set():
-            if not self.run():
+            if projector.step(Slot.LIVE) is None:
                 until.wait(idle)
 
     def lag(self) -> Lag:
@@ -114,7 +118,7 @@ class Projection:
             time.sleep(_POLL_SECONDS)
 
     def _has(self, position: int) -> bool:
-        state = self.tables.state(Slot.LIVE)
+        state = self._asked(lambda look: look.state(Slot.LIVE))
         if state is None or state.built_to is not None:
             return False
         shards = len(state.clocks)
@@ -122,8 +126,17 @@ class Projection:
 
     # --- asking it
 
-    def _live(self) -> State:
-        state = self.tables.state(Slot.LIVE)
+    def _asked(self, ask: Callable[[Look], T]) -> T:
+        """An answer of one look; asked again where the tables were swapped in the middle of it."""
+        for _ in range(_MOST_LOOKS):
+            with suppress(Overtaken), self.tables.look() as look:
+                return ask(look)
+        raise LedgerFault(
+            source=self.tables.url, problem="the tables are swapped again and again. Ask later."
+        )
+
+    def _live(self, look: Look) -> State:
+        state = look.state(Slot.LIVE)
         if state is None or state.built_to is not None:
             raise LedgerFault(
                 source=self.tables.url,
@@ -144,18 +157,15 @@ class Projection:
         """Unpaid lines, the longest overdue first, page by page: `after` is the last page's `next`."""
         wanted = Wanted(cause=cause, owner=owner, wave=wave, min_overdue=min_overdue)
         check_limit(limit)
-        state = self._live()
-        due_by = None if not min_overdue else self._due_by(state.day, min_overdue)
-        rows = self.tables.unpaid_rows(wanted, after, due_by, limit + 1)
-        lines = (self._unpaid_line(row, state.day) for row in rows)
-        return page_of(lines, limit, self._about(state))
 
-    def _about(self, state: State) -> Answer:
-        return Answer(
-            as_of=state.day,
-            position=_position(state),
-            undecided=tuple(self.tables.undecided()),
-        )
+        def ask(look: Look) -> UnpaidPage:
+            state = self._live(look)
+            due_by = None if not min_overdue else self._due_by(state.day, min_overdue)
+            rows = look.unpaid_rows(wanted, after, due_by, limit + 1)
+            lines = (self._unpaid_line(row, state.day) for row in rows)
+            return page_of(lines, limit, _about(look, state))
+
+        return self._asked(ask)
 
     def _due_by(self, day: date, overdue: int) -> date:
         """The latest due date from which so many working days have passed."""
@@ -183,15 +193,18 @@ class Projection:
     def totals(self, by: str) -> Totals:
         """Sums of the lines by wave, scheme, standing, line, status, cause or owner."""
         check_grouping(by)
-        state = self._live()
+        return self._asked(lambda look: self._totals(look, by))
+
+    def _totals(self, look: Look, by: str) -> Totals:
+        state = self._live(look)
         groups: dict[Key, Total] = {}
-        for key, participants, lines, entitlement, *amounts in self.tables.total_rows(by):
+        for key, participants, lines, entitlement, *amounts in look.total_rows(by):
             given: Key = int(key) if by == "wave" else key or None
             groups[given] = Total(
                 participants, lines, entitlement, dict(zip(AMOUNTS, amounts, strict=True))
             )
         ordered = sorted(groups.items(), key=lambda item: (item[0] is None, item[0]))
-        about = self._about(state)
+        about = _about(look, state)
         return Totals(
             as_of=about.as_of,
             position=about.position,
@@ -206,8 +219,11 @@ class Projection:
         Raises NotInView, and LedgerFault where the list of holidays is too short to judge them.
         """
         check_text("participant", participant)
-        state = self._live()
-        about, lines = self.tables.participant_rows(participant)
+        return self._asked(lambda look: self._statement(look, participant))
+
+    def _statement(self, look: Look, participant: str) -> dict[str, Any]:
+        state = self._live(look)
+        about, lines = look.participant_rows(participant)
         if about is None or about[1] is None:
             if about is not None and about[5] is not None:
                 raise LedgerFault(source=self.tables.url, problem=about[5])
@@ -244,6 +260,11 @@ class Projection:
             "causes": json.loads(read["causes"]),
             "evidence": json.loads(read["evidence"]),
         }
+
+
+def _about(look: Look, state: State) -> Answer:
+    """What an answer speaks of."""
+    return Answer(as_of=state.day, position=_position(state), undecided=tuple(look.undecided()))
 
 
 def _position(state: State) -> int:

@@ -36,6 +36,8 @@ PEOPLE_A_CHUNK: Final = 1_000
 """Participants whose rows are in memory at once, and those a transaction builds."""
 MOST_A_BATCH: Final = 500_000
 """Events that one transaction takes in: a participant met often in a long lag is written once."""
+NEAR: Final = 5_000
+"""Events that a rebuild may be behind when it swaps: it takes them in with the swap."""
 _LAW: Final = "statement rules 1"
 """What made the rows. A release that would make others changes this, and asks for a rebuild."""
 
@@ -91,18 +93,32 @@ class Projector:
 
     def lag(self, slot: Slot = Slot.LIVE) -> Lag:
         """How far a slot is behind the ledger and the day."""
-        state = self.tables.state(slot)
+        with self.tables.look() as asked:
+            state = asked.state(slot)
         with self.ledger.journal.reading() as reading:
             return Lag(state=state, head=reading.clocks(), day=self.today())
 
     def run(self) -> int:
-        """Build what is missing, age, and catch up; returns how many participants were written."""
+        """Build what is missing, age, and take in what was recorded when this was called.
+
+        Returns how many participants were written. Facts that go on coming do not keep it.
+        """
+        with self.ledger.journal.reading() as reading:
+            target = reading.clocks()
         written = 0
         while True:
             done = self.step(Slot.LIVE)
             if done is None:
                 return written
             written += done
+            if self._has_reached(target):
+                return written
+
+    def _has_reached(self, target: Clocks) -> bool:
+        state = self._state(Slot.LIVE)
+        if state is None or state.built_to is not None or state.day < self.today():
+            return False
+        return all(at >= asked for at, asked in zip(state.clocks, target, strict=True))
 
     def rebuild(self) -> int:
         """Build another set of tables beside the live one, bring it up to date, and swap.
@@ -112,22 +128,37 @@ class Projector:
         self.tables.make()
         written = 0
         while True:
-            done = self.step(Slot.NEXT)
+            written += self.step(Slot.NEXT) or 0
+            lag = self.lag(Slot.NEXT)
+            if lag.state is None or lag.state.built_to is not None or lag.behind > NEAR:
+                continue
+            done = self._swap(lag.state)
             if done is not None:
-                written += done
-                continue
-            state = self.tables.state(Slot.NEXT)
-            try:
-                with self.tables.change(state) as change:
-                    change.swap()
-            except Overtaken:
-                continue
-            return written
+                return written + done
+
+    def _swap(self, state: State) -> int | None:
+        """Take in the last facts and swap, in one transaction; None where others were quicker.
+
+        Writers need not pause for it: nobody takes facts into the live tables meanwhile, so that what is
+        read afterwards is never behind what was read before.
+        """
+        live = self._state(Slot.LIVE)
+        if state.day < self.today() or (live is not None and live.day > state.day):
+            return None
+        try:
+            with self.tables.change(state) as change:
+                change.hold_live()
+                with self.ledger.journal.reading() as reading:
+                    written = self._take_in(change, reading, state, reading.clocks())
+                change.swap()
+        except Overtaken:
+            return None
+        return written
 
     def step(self, slot: Slot) -> int | None:
         """One transaction's worth: participants written, or None where nothing was to do."""
-        state = self.tables.state(slot)
         try:
+            state = self._state(slot)
             if state is None:
                 return self._begin(slot)
             self._check(state)
@@ -138,6 +169,10 @@ class Projector:
             return self._catch_up(state)
         except Overtaken:
             return 0
+
+    def _state(self, slot: Slot) -> State | None:
+        with self.tables.look() as asked:
+            return asked.state(slot)
 
     def _check(self, state: State) -> None:
         if state.ledger != self.ledger.journal.url:
@@ -155,7 +190,7 @@ class Projector:
     def _begin(self, slot: Slot) -> int:
         with self.ledger.journal.reading() as reading:
             clocks = reading.clocks()
-        live = self.tables.state(Slot.LIVE)
+        live = self._state(Slot.LIVE)
         state = State(
             slot=slot,
             generation=1 if live is None else live.generation + 1,
@@ -166,7 +201,7 @@ class Projector:
             built_to="",
         )
         with self.tables.change(None) as change:
-            if self.tables.state(slot) is not None:
+            if self._state(slot) is not None:
                 raise Overtaken
             change.begin(state, self._counted_days())
         return 0
@@ -195,7 +230,8 @@ class Projector:
 
     def _age(self, state: State, day: date) -> int:
         """Those whose statement turned since; then the rows stand as of the later day."""
-        turned = self.tables.turning(state.slot, day)
+        with self.tables.look() as asked:
+            turned = asked.turning(state.slot, day)
         with self.ledger.journal.reading() as reading, self.tables.change(state) as change:
             self._write(change, reading, evolve(state, day=day), turned)
             change.stands(state.slot, day)
@@ -209,13 +245,18 @@ class Projector:
                 return None
             most = max(1, MOST_A_BATCH // len(head))
             upto = tuple(min(h, at + most) for h, at in zip(head, state.clocks, strict=True))
-            names = set(reading.touched(state.clocks, upto))
-            people = {n.removeprefix(PARTICIPANT_PREFIX) for n in names if _is_participant(n)}
-            if PROGRAMME_STREAM in names:  # a hold names no one, and gives a cause to many
-                people.update(self.tables.unpaid_participants(state.slot))
             with self.tables.change(state) as change:
-                self._write(change, reading, state, sorted(people))
-                change.track(state, upto)
+                return self._take_in(change, reading, state, upto)
+
+    def _take_in(self, change: Change, reading: Looking, state: State, upto: Clocks) -> int:
+        """The rows of those of whom something is recorded up to there."""
+        names = set(reading.touched(state.clocks, upto))
+        people = {n.removeprefix(PARTICIPANT_PREFIX) for n in names if _is_participant(n)}
+        if PROGRAMME_STREAM in names:  # a hold names no one, and gives a cause to many
+            with self.tables.look() as asked:
+                people.update(asked.unpaid_participants(state.slot))
+        self._write(change, reading, state, sorted(people))
+        change.track(state, upto)
         return len(people)
 
     def _write(self, change: Change, reading: Looking, state: State, people: Sequence[str]) -> None:

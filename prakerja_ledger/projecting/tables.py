@@ -64,8 +64,44 @@ class Change(Protocol):
     def stands(self, slot: Slot, day: date) -> None:
         """Every row stands as of a later day."""
 
+    def hold_live(self) -> None:
+        """Let nobody take facts into the live tables until this transaction ends."""
+
     def swap(self) -> None:
         """What was built beside is what is read from now on."""
+
+
+class Look(Protocol):
+    """One consistent look at the tables: every question is answered as of one moment."""
+
+    def state(self, slot: Slot) -> State | None:
+        """What a slot holds; None where nothing was begun there."""
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """What a query finds, as the database has it."""
+
+    def unpaid_participants(self, slot: Slot) -> list[str]:
+        """Whom a hold of payments touches: those with money unpaid."""
+
+    def turning(self, slot: Slot, by: date) -> list[str]:
+        """Those whose statement may read differently from a day up to this one."""
+
+    def unpaid_rows(
+        self, wanted: Wanted, after: Place | None, due_by: date | None, limit: int
+    ) -> list[Row]:
+        """Unpaid lines after a place, the earliest due date first; only those due by a day, if given.
+
+        Columns: participant, wave, line, unpaid, status, due_on, overdue, cause, owner. Days are dates.
+        """
+
+    def undecided(self) -> list[str]:
+        """Those who cannot be judged, and have no lines."""
+
+    def total_rows(self, by: str) -> list[Row]:
+        """Sums by a grouping: key, participants, lines, entitlement, and the amounts."""
+
+    def participant_rows(self, participant: str) -> tuple[Row | None, list[Row]]:
+        """A participant's row and those of the lines, in the order of the statement. Days are dates."""
 
 
 class Tables(Protocol):
@@ -76,34 +112,11 @@ class Tables(Protocol):
     def make(self) -> None:
         """Make what must be there before any table; only when asked."""
 
-    def state(self, slot: Slot) -> State | None:
-        """What a slot holds; None where nothing was begun there."""
+    def look(self) -> AbstractContextManager[Look]:
+        """A consistent look. Raises Overtaken where the tables were swapped in the middle of it."""
 
     def change(self, expected: State | None) -> AbstractContextManager[Change]:
         """A transaction, if the tables still are as expected. Raises Overtaken."""
-
-    def unpaid_participants(self, slot: Slot) -> list[str]:
-        """Whom a hold of payments touches: those with money unpaid."""
-
-    def turning(self, slot: Slot, by: date) -> list[str]:
-        """Those whose statement may read differently from a day up to this one."""
-
-    def unpaid_rows(
-        self, wanted: Wanted, after: Place | None, due_by: date | None, limit: int
-    ) -> Iterable[Row]:
-        """Unpaid lines after a place, the earliest due date first; only those due by a day, if given.
-
-        Columns: participant, wave, line, unpaid, status, due_on, overdue, cause, owner. Days are dates.
-        """
-
-    def undecided(self) -> Iterable[str]:
-        """Those who cannot be judged, and have no lines."""
-
-    def total_rows(self, by: str) -> Iterable[Row]:
-        """Sums by a grouping: key, participants, lines, entitlement, and the amounts."""
-
-    def participant_rows(self, participant: str) -> tuple[Row | None, list[Row]]:
-        """A participant's row and those of the lines, in the order of the statement. Days are dates."""
 
     def close(self) -> None:
         """Let go of the database."""

@@ -39,12 +39,16 @@ DIALECT: Final = Dialect(
 SUFFIX: Final = "_projection"
 """Put to the name of the ledger's schema."""
 _TRACKING: Final = "tracking"
-_MADE_MEANWHILE: Final = (
+_OVERTAKEN: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
     psycopg.errors.UniqueViolation,
     psycopg.errors.DuplicateTable,
     psycopg.errors.DuplicateSchema,
     psycopg.errors.DuplicateObject,
+    psycopg.errors.UndefinedTable,
 )
+"""What another runner, or a swap, makes of a transaction that is under way."""
 
 
 class PostgresChange(SQLChange):
@@ -73,6 +77,10 @@ class PostgresChange(SQLChange):
             for row in rows:
                 copying.write_row((storable(row[0]), *row[1:]))
 
+    def hold_live(self) -> None:
+        """Its row first, as every runner does: it holds that one while it wants the tables."""
+        self.run("SELECT FROM projection WHERE slot = 'live' FOR UPDATE")
+
     def insert_tracking(self, tracking: Tracking) -> None:
         """Let `eventsourcing`'s tracking move on."""
         cursor = Cursor(self._connection, row_factory=dict_row)
@@ -83,10 +91,49 @@ class PostgresChange(SQLChange):
         return ([storable(name) for name in names],)
 
 
-class PostgresTables(SQLQuestions):
-    """The tables of a projection in one schema."""
+class PostgresLook(SQLQuestions):
+    """One read transaction."""
 
     dialect = DIALECT
+
+    def __init__(self, connection: Connection[Any], schema: str, lock: str = "") -> None:
+        self._connection = connection
+        self._schema = schema
+        self._lock = lock
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """What a query finds."""
+        asked = Cursor(self._connection, row_factory=tuple_row)
+        return asked.execute(query, parameters).fetchall()
+
+    def state(self, slot: Slot) -> State | None:
+        """What a slot holds; None where nothing was begun there."""
+        if self.rows("SELECT to_regclass(%s)", (f"{self._schema}.projection",)) == [(None,)]:
+            return None
+        columns = ", ".join(STATE_COLUMNS)
+        asked = f"SELECT {columns} FROM projection WHERE slot = %s{self._lock}"
+        found = self.rows(asked, (slot.value,))
+        if not found:
+            return None
+        state = state_of(found[0], ())
+        names = [tracked_as(state, n) for n in range(found[0][STATE_COLUMNS.index("shards")])]
+        asked = f"SELECT application_name, notification_id FROM {_TRACKING} "
+        tracked: dict[str, int] = dict(
+            self.rows(asked + "WHERE application_name = ANY(%s)", (names,))
+        )
+        return evolve(state, clocks=tuple(tracked.get(name, 0) for name in names))
+
+    def kept(self, name: str) -> str:
+        """A participant's name as PostgreSQL can keep it."""
+        return storable(name)
+
+    def given(self, kept: str) -> str:
+        """The name that was kept."""
+        return original(kept)
+
+
+class PostgresTables:
+    """The tables of a projection in one schema."""
 
     def __init__(self, url: PostgresURL) -> None:
         self.url = url.shown
@@ -104,9 +151,7 @@ class PostgresTables(SQLQuestions):
             connection.execute(f"SET LOCAL search_path = {self.schema}")
             yield connection
             connection.execute("COMMIT")
-        except _MADE_MEANWHILE as error:
-            raise Overtaken from error
-        except IntegrityError as error:
+        except (*_OVERTAKEN, IntegrityError) as error:
             raise Overtaken from error
         except (psycopg.Error, PersistenceError) as error:
             raise fault(self.url, error) from error
@@ -114,33 +159,11 @@ class PostgresTables(SQLQuestions):
             end(connection)
             self._datastore.pool.putconn(connection)
 
-    def state(self, slot: Slot) -> State | None:
-        """What a slot holds; None where nothing was begun there."""
+    @contextmanager
+    def look(self) -> Iterator[PostgresLook]:
+        """A consistent look. Raises Overtaken where the tables were swapped in the middle of it."""
         with self._transaction(write=False) as connection:
-            return self._state(connection, slot, "")
-
-    def _state(self, connection: Connection[Any], slot: Slot, lock: str) -> State | None:
-        cursor = Cursor(connection, row_factory=tuple_row)
-        there = cursor.execute("SELECT to_regclass(%s)", (f"{self.schema}.projection",)).fetchone()
-        if there is None or there[0] is None:
-            return None
-        found = cursor.execute(
-            f"SELECT {', '.join(STATE_COLUMNS)} FROM projection WHERE slot = %s{lock}",
-            (slot.value,),
-        ).fetchone()
-        if found is None:
-            return None
-        state = state_of(found, ())
-        shards = found[STATE_COLUMNS.index("shards")]
-        names = [tracked_as(state, shard) for shard in range(shards)]
-        tracked: dict[str, int] = dict(
-            cursor.execute(
-                f"SELECT application_name, notification_id FROM {_TRACKING} "
-                "WHERE application_name = ANY(%s)",
-                (names,),
-            ).fetchall()
-        )
-        return evolve(state, clocks=tuple(tracked.get(name, 0) for name in names))
+            yield PostgresLook(connection, self.schema)
 
     @contextmanager
     def change(self, expected: State | None) -> Iterator[PostgresChange]:
@@ -149,8 +172,10 @@ class PostgresTables(SQLQuestions):
             if expected is None:
                 self._check_made(connection)
                 self._make_tracking(connection)
-            elif self._state(connection, expected.slot, " FOR UPDATE") != expected:
-                raise Overtaken
+            else:
+                looking = PostgresLook(connection, self.schema, " FOR UPDATE")
+                if looking.state(expected.slot) != expected:
+                    raise Overtaken
             yield PostgresChange(connection, self)
 
     def make(self) -> None:
@@ -170,19 +195,6 @@ class PostgresTables(SQLQuestions):
     def _make_tracking(self, connection: Connection[Any]) -> None:
         for statement in self.recorder.sql_create_statements:
             connection.execute(statement)
-
-    def kept(self, name: str) -> str:
-        """A participant's name as PostgreSQL can keep it."""
-        return storable(name)
-
-    def given(self, kept: str) -> str:
-        """The name that was kept."""
-        return original(kept)
-
-    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """What a query of this package's finds."""
-        with self._transaction(write=False) as connection:
-            return Cursor(connection, row_factory=tuple_row).execute(query, parameters).fetchall()
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 from prakerja_ledger.projecting.rows import LINE_COLUMNS, PARTICIPANT_COLUMNS, Row
-from prakerja_ledger.projecting.tables import Slot
+from prakerja_ledger.projecting.tables import Slot, State
 from prakerja_ledger.reading.pages import Place, Wanted
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.stores.projection_sql import PREFIX, Dialect
@@ -28,9 +28,13 @@ _DAYS: Final = frozenset({"due_on", "earned_on", "turns_on"})
 
 
 class SQLQuestions(ABC):
-    """The questions; a database says how it runs a query, and how it keeps names."""
+    """One look: the questions. A database says how it runs a query, and how it keeps names."""
 
     dialect: Dialect
+
+    @abstractmethod
+    def state(self, slot: Slot) -> State | None:
+        """What a slot holds; None where nothing was begun there."""
 
     @abstractmethod
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:

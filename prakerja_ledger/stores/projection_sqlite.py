@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote
 
+from attrs import evolve
 from eventsourcing.persistence import IntegrityError, PersistenceError, Tracking
 from eventsourcing.sqlite import SQLiteCursor, SQLiteTrackingRecorder
 
@@ -62,6 +63,9 @@ class SQLiteChange(SQLChange):
             f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows
         )
 
+    def hold_live(self) -> None:
+        """Nobody else writes to the file meanwhile."""
+
     def insert_tracking(self, tracking: Tracking) -> None:
         """Let `eventsourcing`'s tracking move on."""
         self._recorder._insert_tracking(self._cursor, tracking)  # noqa: SLF001  # the library's seam
@@ -74,10 +78,41 @@ class SQLiteChange(SQLChange):
         return ()
 
 
-class SQLiteTables(SQLQuestions):
-    """The tables of a projection in one file."""
+class SQLiteLook(SQLQuestions):
+    """One read transaction."""
 
     dialect = DIALECT
+
+    def __init__(self, cursor: sqlite3.Cursor, recorder: SQLiteTrackingRecorder) -> None:
+        self._cursor = cursor
+        self._cursor.row_factory = None
+        self._recorder = recorder
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """What a query finds."""
+        return self._cursor.execute(query, parameters).fetchall()
+
+    def state(self, slot: Slot) -> State | None:
+        """What a slot holds; None where nothing was begun there."""
+        if not self.rows(
+            "SELECT 1 FROM sqlite_master WHERE name = 'projection' AND type = 'table'"
+        ):
+            return None
+        columns = ", ".join(STATE_COLUMNS)
+        found = self.rows(f"SELECT {columns} FROM projection WHERE slot = ?", (slot.value,))
+        if not found:
+            return None
+        state = state_of(found[0], ())
+        highest = self._recorder.select_max_tracking_id_statement
+        clocks = [
+            self.rows(highest, (tracked_as(state, shard),))[0][0]
+            for shard in range(found[0][STATE_COLUMNS.index("shards")])
+        ]
+        return evolve(state, clocks=tuple(clock or 0 for clock in clocks))
+
+
+class SQLiteTables:
+    """The tables of a projection in one file."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -103,45 +138,20 @@ class SQLiteTables(SQLQuestions):
     def make(self) -> None:
         """Nothing: the file is there since it was opened."""
 
-    def state(self, slot: Slot) -> State | None:
-        """What a slot holds; None where nothing was begun there."""
+    @contextmanager
+    def look(self) -> Iterator[SQLiteLook]:
+        """A consistent look."""
         with self._translated(), self._datastore.transaction(commit=False) as cursor:
-            return self._state(cursor, slot)
-
-    def _state(self, cursor: SQLiteCursor, slot: Slot) -> State | None:
-        asked = cursor.sqlite_cursor
-        asked.row_factory = None
-        there = "SELECT 1 FROM sqlite_master WHERE name = 'projection' AND type = 'table'"
-        if asked.execute(there).fetchone() is None:
-            return None
-        found = asked.execute(
-            f"SELECT {', '.join(STATE_COLUMNS)} FROM projection WHERE slot = ?", (slot.value,)
-        ).fetchone()
-        if found is None:
-            return None
-        state = state_of(found, ())
-        clocks = [
-            asked.execute(
-                self._recorder.select_max_tracking_id_statement, (tracked_as(state, shard),)
-            ).fetchone()[0]
-            for shard in range(found[STATE_COLUMNS.index("shards")])
-        ]
-        return state_of(found, tuple(clock or 0 for clock in clocks))
+            yield SQLiteLook(cursor.sqlite_cursor, self._recorder)
 
     @contextmanager
     def change(self, expected: State | None) -> Iterator[SQLiteChange]:
         """A transaction, if the tables still are as expected. Raises Overtaken."""
         with self._translated(), self._datastore.transaction(commit=True) as cursor:
-            if expected is not None and self._state(cursor, expected.slot) != expected:
+            looking = SQLiteLook(cursor.sqlite_cursor, self._recorder)
+            if expected is not None and looking.state(expected.slot) != expected:
                 raise Overtaken
             yield SQLiteChange(cursor, self._recorder)
-
-    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """What a query of this package's finds."""
-        with self._translated(), self._datastore.transaction(commit=False) as cursor:
-            asked = cursor.sqlite_cursor
-            asked.row_factory = None
-            return asked.execute(query, parameters).fetchall()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -116,10 +116,14 @@ class SQLChange(ABC):
             f"UPDATE projection SET day = {mark} WHERE slot = {mark}", (day.isoformat(), slot.value)
         )
 
+    @abstractmethod
+    def hold_live(self) -> None:
+        """Let nobody take facts into the live tables until this transaction ends."""
+
     def swap(self) -> None:
         """What was built beside is what is read from now on."""
-        self.run_script(swap_script(self.dialect))
         self.run("DELETE FROM projection WHERE slot = 'live'")
+        self.run_script(swap_script(self.dialect))
         self.run("UPDATE projection SET slot = 'live' WHERE slot = 'next'")
 
 

@@ -1,0 +1,143 @@
+"""Projections under processes that die, run beside each other, and rebuild while others write."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prakerja_ledger import CloudEvent, Ledger, Projection
+from prakerja_ledger.domain.time import date_of
+from prakerja_ledger.ledger.steps import now_by
+from tests.postgres_support import made, schema_of, shared_database, without_options  # noqa: F401
+from tests.projection_support import all_rows, law_of, life, projected
+from tests.servers import connect
+
+PROGRAM = Path(sys.executable).parent / "prakerja-ledger"
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "three shards"])
+def urls(request: Any, tmp_path: Path) -> tuple[str, str]:
+    """A ledger that several processes share, and where its rows are to be."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db", f"sqlite:///{tmp_path}/rows.db"
+    options = {"shards": 3} if request.param == "three shards" else {}
+    url = made(request.getfixturevalue("shared_database"), **options)
+    with connect(without_options(url)) as connection:
+        connection.execute(f"CREATE SCHEMA {schema_of(url)}_projection")
+    return url, url
+
+
+def reported(subject: str) -> list[CloudEvent]:
+    """A life as facts: the machine's clock is long past it."""
+    return [
+        CloudEvent(source=c.source, id=c.id, subject=subject, time=c.time, fact=c.fact())
+        for c in life(subject)
+    ]
+
+
+class Writer:
+    """Records lives as fast as it can, until it is told to stop."""
+
+    def __init__(self, url: str, first: int) -> None:
+        self._url, self._next = url, first
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with Ledger.open(self._url) as ledger:
+            while not self._ends.is_set():
+                for event in reported(f"P-{self._next}"):
+                    ledger.record(event)
+                self._next += 1
+
+
+@contextmanager
+def runner(ledger: str, into: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that keeps the rows current."""
+    process = subprocess.Popen(
+        [PROGRAM, "projection", "run", ledger, "--into", into],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def the_rows_are_the_laws_and_those_of_a_rebuild(urls: tuple[str, str]) -> None:
+    with Ledger.open(urls[0]) as ledger, Projection.open(ledger, urls[1]) as projection:
+        projection.run()
+        law = law_of(ledger, date_of(now_by(ledger.clock)))
+        assert projected(projection, law) == law
+        kept = all_rows(projection)
+        projection.rebuild()
+        assert all_rows(projection) == kept
+
+
+def prepared(url: str) -> None:
+    with Ledger.open(url) as ledger:
+        ledger.record_all(reported("P-0"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_runner_killed_at_any_moment_leaves_rows_that_the_next_one_completes(
+    urls: tuple[str, str], seed: int
+):
+    rng = random.Random(seed)
+    prepared(urls[0])
+    with Writer(urls[0], 100):
+        for _ in range(3):
+            with runner(*urls) as process:
+                time.sleep(rng.uniform(0.3, 1.2))
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+    the_rows_are_the_laws_and_those_of_a_rebuild(urls)
+
+
+def test_two_runners_at_once_do_no_harm(urls: tuple[str, str]):
+    prepared(urls[0])
+    with runner(*urls) as one, runner(*urls) as other, Writer(urls[0], 100):
+        time.sleep(2.5)
+        assert one.poll() is other.poll() is None, (one, other)
+    the_rows_are_the_laws_and_those_of_a_rebuild(urls)
+
+
+def test_a_runner_that_is_asked_to_end_ends_in_order(urls: tuple[str, str]):
+    prepared(urls[0])
+    with runner(*urls) as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+        assert (process.returncode, said) == (0, b"")
+
+
+def test_a_rebuild_beside_writers_and_a_runner_loses_nothing(urls: tuple[str, str]):
+    prepared(urls[0])
+    with Ledger.open(urls[0]) as ledger, Projection.open(ledger, urls[1]) as projection:
+        projection.run()
+        with Writer(urls[0], 100), Writer(urls[0], 100_000), runner(*urls):
+            until = time.monotonic() + 3
+            while time.monotonic() < until:
+                projection.rebuild()
+    the_rows_are_the_laws_and_those_of_a_rebuild(urls)
