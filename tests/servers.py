@@ -200,6 +200,17 @@ class Server:
         self.stop()
 
     def start(self) -> None:
+        """Start it, at another port where somebody has taken this one since it was free."""
+        for _ in range(2):
+            try:
+                return self._start()
+            except ServerFailed as error:
+                if "Address already in use" not in str(error):
+                    raise
+                self.port = free_port()
+        return self._start()
+
+    def _start(self) -> None:
         """Make the folder, start the server in it, and return when it answers."""
         self.folder = Path(tempfile.mkdtemp(prefix=f"prakerja-{self.name}-", dir=self.inside))
         # The keeper comes first: from here on nothing can be left behind.
