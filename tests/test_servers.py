@@ -217,8 +217,20 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(postgres_server,
     server.port = postgres_server.port
 
     with pytest.raises(ServerFailed, match="Address already in use"):
-        server.start()
+        server._start()
     assert not server.folder.exists()
+
+
+@pytest.mark.parametrize("kind", [PostgresServer, lambda: PgBouncer(PostgresServer())])
+def test_a_server_whose_port_was_taken_meanwhile_takes_another(postgres_server, kind):
+    server = kind()
+    server.port = postgres_server.port
+    try:
+        server.start()
+        assert server.running
+        assert server.port != postgres_server.port
+    finally:
+        server.stop()
 
 
 def test_a_missing_program_fails_a_test_and_says_what_to_run(monkeypatch):
