@@ -246,7 +246,7 @@ def test_the_metrics_count(http: httpx.Client):
     assert "payments_projection_behind_events" in text
 
 
-def test_what_it_says_of_itself_holds(service: Running, settings: Settings):
+def test_what_it_says_of_itself_holds(service: Running, settings: Settings, tmp_path: Path):
     """schemathesis asks what the OpenAPI description allows, and more.
 
     Not asked: that every well-formed report is accepted. What the history forbids no schema can know.
@@ -261,6 +261,6 @@ def test_what_it_says_of_itself_holds(service: Running, settings: Settings):
             "--header", f"Authorization: Bearer {TOKEN}", "--max-examples", "25", "--no-color",
             "--exclude-checks", "ignored_auth,positive_data_acceptance", "--phases", "examples,coverage,fuzzing",
         ],
-        capture_output=True, text=True, cwd=Path(__file__).parent, check=False,
+        capture_output=True, text=True, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:]

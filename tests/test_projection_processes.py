@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from prakerja_ledger import CloudEvent, Ledger, Projection
-from prakerja_ledger.domain.time import date_of
-from prakerja_ledger.ledger.steps import now_by
+from prakerja_ledger.ledger.steps import today_by
 from tests.postgres_support import made, schema_of, shared_database, without_options  # noqa: F401
 from tests.projection_support import all_rows, law_of, life, projected
 from tests.servers import connect
@@ -88,7 +87,7 @@ def runner(ledger: str, into: str) -> Iterator[subprocess.Popen[bytes]]:
 def the_rows_are_the_laws_and_those_of_a_rebuild(urls: tuple[str, str]) -> None:
     with Ledger.open(urls[0]) as ledger, Projection.open(ledger, urls[1]) as projection:
         projection.run()
-        law = law_of(ledger, date_of(now_by(ledger.clock)))
+        law = law_of(ledger, today_by(ledger.clock))
         assert projected(projection, law) == law
         kept = all_rows(projection)
         projection.rebuild()

@@ -18,10 +18,9 @@ from prometheus_client import (
 )
 from pydantic import BaseModel, ConfigDict, Field
 
-from prakerja_ledger.domain.time import date_of
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.interfaces.json_output import statement_json
-from prakerja_ledger.ledger.steps import now_by
+from prakerja_ledger.ledger.steps import today_by
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.statement import AMOUNTS
 
@@ -269,7 +268,7 @@ def _guarded(service: Service) -> APIRouter:
 
 
 def _today(service: Service) -> date:
-    return date_of(now_by(service.settings.clock))
+    return today_by(service.settings.clock)
 
 
 def _cursor(place: tuple[date, str, str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from datetime import datetime
 from threading import Event, Thread
 
 from prakerja_ledger import Ledger, May, Projection, Refused, commands
@@ -80,6 +79,3 @@ class Service:
         with suppress(TimeoutError):  # its webhook will tell; until then the line is in flight
             self.settings.bank.pay(f"{participant} {fact.disbursement}", fact.amount)
         return "instructed"
-
-    def now(self) -> datetime:
-        return self.settings.clock()

@@ -13,14 +13,15 @@ that the answer for one of them would not be the answer for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NoReturn
 
 from prakerja_ledger.domain.errors import PrakerjaLedgerError, TurnLost
 from prakerja_ledger.domain.register import Duplicate
-from prakerja_ledger.ledger.journal import PARTICIPANT_PREFIX, Conditional, StoredLine
+from prakerja_ledger.ledger.journal import Conditional, StoredLine
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
+from prakerja_ledger.ledger.shards import is_common
 from prakerja_ledger.ledger.steps import Step, Turn
 
 
@@ -67,33 +68,12 @@ class Ahead:
         """Not known."""
         raise NotAtHand
 
-    def version(self) -> NoReturn:
-        """Not known."""
-        raise NotAtHand
-
     def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:  # noqa: ARG002
         """Not known."""
         raise NotAtHand
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:  # noqa: ARG002  # the port's signature
         """Not known."""
-        raise NotAtHand
-
-    def fetch(self, intent: object) -> None:
-        """Nothing more can be fetched."""
-
-    def write_off(self) -> None:
-        """Nothing can be promised."""
-        raise NotAtHand
-
-    def send(self) -> None:
-        """Nothing is on its way."""
-
-    def pump(self) -> None:
-        """Nothing is on its way."""
-
-    def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:  # noqa: ARG002
-        """The store appends, on its condition."""
         raise NotAtHand
 
 
@@ -103,7 +83,7 @@ def record_ahead(store: Conditional, registrar: Registrar, step: Step) -> int | 
     Raises CommitInDoubt, and LedgerFault where nothing was recorded.
     """
     stream = step.stream
-    if stream is None or not stream.startswith(PARTICIPANT_PREFIX):
+    if stream is None or is_common(stream):
         return None
     names = (stream, *step.looks)
     unknown = registrar.unknown(names) - ({stream} if step.begins else set())

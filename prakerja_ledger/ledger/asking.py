@@ -13,11 +13,11 @@ from prakerja_ledger.deciding.rules import permission_now, situation
 from prakerja_ledger.domain.errors import CalendarTooShort, NoSuchLine, NotInView
 from prakerja_ledger.domain.fields import check_position, check_text
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
-from prakerja_ledger.domain.time import Instant, date_of
+from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.ledger.feed import START, FeedPage, follow_feed, read_feed
 from prakerja_ledger.ledger.journal import Journal, Reading
 from prakerja_ledger.ledger.mapper import LedgerMapper
-from prakerja_ledger.ledger.steps import Clock, now_by
+from prakerja_ledger.ledger.steps import Clock, today_by
 from prakerja_ledger.ledger.streams import JournalStreams
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.pages import (
@@ -30,6 +30,7 @@ from prakerja_ledger.reading.pages import (
     check_grouping,
     check_limit,
     page_of,
+    totals_of,
     unpaid_of,
 )
 from prakerja_ledger.reading.statement import Statement
@@ -58,7 +59,7 @@ class Asking:
         later: a clock may have gone back. With `as_of` only what is dated by that day is looked at.
         Raises NotInView, and NoSuchLine where the statement has no such line.
         """
-        on = date_of(now_by(self.clock)) if as_of is None else as_of
+        on = today_by(self.clock) if as_of is None else as_of
         with self.journal.reading() as reading:
             streams = self.streams(reading)
             made = self._statement(streams, participant, View(as_of=on))
@@ -113,13 +114,7 @@ class Asking:
         """
         check_grouping(by)
         about, statements = self._everybody(as_of)
-        return Totals(
-            as_of=about.as_of,
-            position=about.position,
-            undecided=about.undecided,
-            by=by,
-            groups=totals(statements, by),
-        )
+        return totals_of(by, totals(statements, by), about)
 
     def timeline(self, participant: str) -> Timeline:
         """What is recorded of a participant, in the order of recording. Raises NotInView."""
@@ -127,14 +122,14 @@ class Asking:
         with self.journal.reading() as reading:
             found = self.streams(reading).participants.get(participant)
             if found is None:
-                raise NotInView(participant=participant, as_of=date_of(now_by(self.clock)))
+                raise NotInView(participant=participant, as_of=today_by(self.clock))
             return Timeline(
                 position=reading.head(), events=tuple(found.events), voids=dict(found.voids)
             )
 
     def _everybody(self, as_of: date | None) -> tuple[Answer, list[Statement]]:
         """Every statement, and what they speak of."""
-        view = View(as_of=date_of(now_by(self.clock)) if as_of is None else as_of)
+        view = View(as_of=today_by(self.clock) if as_of is None else as_of)
         made, undecided = [], []
         with self.journal.reading() as reading:
             evaluation = self._evaluation(self.streams(reading), view)

@@ -15,10 +15,10 @@ from attrs import frozen
 
 from prakerja_ledger.domain.fields import wrong
 from prakerja_ledger.ledger.journal import Journal
+from prakerja_ledger.reading.pages import check_limit
 
 START: Final = ""
 """The cursor of who has read nothing."""
-MOST_A_PAGE: Final = 10_000
 
 
 @frozen
@@ -43,8 +43,7 @@ class FeedPage:
 
 def read_feed(journal: Journal, cursor: str, limit: int) -> FeedPage:
     """The next events after a cursor. Raises InvalidField for what is no cursor of this ledger."""
-    if type(limit) is not int or not 1 <= limit <= MOST_A_PAGE:
-        raise wrong("limit", limit, f"a whole number from 1 to {MOST_A_PAGE}")
+    check_limit(limit)
     with journal.reading() as reading:
         head = reading.clocks()
         after = _clocks_of(cursor, len(head))

@@ -111,21 +111,25 @@ class Looking(Reading, Protocol):
         """The lines between these clocks, in the order of positions."""
 
 
-class Writing(Reading, Protocol):
-    """A look at the journal that nobody else can change, and that may append."""
-
-    def version(self) -> Hashable:
-        """Equal to what it was in an earlier turn only if nobody else has written since."""
+class Judging(Reading, Protocol):
+    """What a step is judged against: a look at the journal, and the place that its event would have."""
 
     @property
     def shards(self) -> int:
         """In how many shards the journal grows (module `shards`)."""
 
-    def fetch(self, intent: Intent) -> None:
-        """Bring what will be asked for, where that saves going for it piece by piece."""
-
     def place(self, shard: int, pending: int) -> int:
         """The position of the next event of a shard, after so many others of this turn."""
+
+
+class Writing(Judging, Protocol):
+    """A look at the journal that nobody else can change, and that may append."""
+
+    def version(self) -> Hashable:
+        """Equal to what it was in an earlier turn only if nobody else has written since."""
+
+    def fetch(self, intent: Intent) -> None:
+        """Bring what will be asked for, where that saves going for it piece by piece."""
 
     def append(self, events: Iterable[RecordedEvent]) -> Sequence[int]:
         """Append events with their identities; returns their positions."""

@@ -194,7 +194,7 @@ class Ledger(Asking):
     def _observed(self, steps: Sequence[Step], *, asks: bool) -> list[Receipt]:
         """Write, and let those who run it see how that ended."""
         store = self.journal.url.partition(":")[0]
-        return list(observed(steps, store, partial(self._write, steps), asks=asks))
+        return observed(steps, store, partial(self._write, steps), asks=asks)
 
     def _write(self, steps: Sequence[Step]) -> list[Receipt]:
         """One transaction of the one writer: judged, appended and durable together.

@@ -1,7 +1,7 @@
 """What happens in a ledger, for those who run it: log lines, and spans and counters where they collect them.
 
 Kinds, outcomes, counts and durations; never a participant, an identity or a word of the data. Spans and
-counters go to OpenTelemetry's API where the host has installed it, and cost nothing where not.
+counters go to OpenTelemetry where the host collects, and cost next to nothing where not.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from prakerja_ledger.domain.errors import Conflict, OutcomeUnknown, PrakerjaLedgerError, Refused
+from prakerja_ledger.ledger.steps import Step
 
 T = TypeVar("T")
 _log: Final = logging.getLogger("prakerja_ledger")
@@ -22,17 +23,9 @@ _log.addHandler(logging.NullHandler())  # quiet, until the host says where log l
 _NAME: Final = "prakerja_ledger"
 
 
-class Kinds(Protocol):
-    """What a write is about, as far as anybody may see it."""
-
-    @property
-    def kind(self) -> str:
-        """The command or fact, such as `Instruct` or `course-completed`."""
-
-
 def observed(
-    steps: Sequence[Kinds], store: str, write: Callable[[], Sequence[T]], *, asks: bool
-) -> Sequence[T]:
+    steps: Sequence[Step], store: str, write: Callable[[], list[T]], *, asks: bool
+) -> list[T]:
     """Run a write, and tell whoever listens how it ended."""
     meters = _meters()
     name = "execute" if asks else "record"
@@ -65,7 +58,7 @@ def _failure(error: PrakerjaLedgerError) -> str:
 def _tell(
     meters: _Meters | None,
     span: Any,
-    steps: Sequence[Kinds],
+    steps: Sequence[Step],
     about: tuple[str, str, str],
     began: float,
 ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 from prakerja_ledger.domain.register import Register
 from prakerja_ledger.domain.schemes import Programme
-from prakerja_ledger.ledger.journal import Writing
+from prakerja_ledger.ledger.journal import Judging, Writing
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.streams import JournalIdentities, JournalStreams
 
@@ -48,17 +48,22 @@ class Registrar:
         version = writing.version()
         if version != self.version:
             self.version = version
-            self._streams.turn_over()
-            self._streams.complete = False
-            self._identities.complete = False
-            self._identities.added.clear()
+            self._look_anew(self._streams, self._identities)
         return self._register
+
+    @staticmethod
+    def _look_anew(streams: JournalStreams, identities: JournalIdentities) -> None:
+        """Others may have written: nothing is complete, and each stream is looked at again."""
+        streams.turn_over()
+        streams.complete = False
+        identities.complete = False
+        identities.added.clear()
 
     def _anew(self, writing: Writing) -> Register:
         self.version = writing.version()
         return self._over(writing, complete=self._most_identities > 0 and writing.head() == 0)
 
-    def _over(self, writing: Writing, *, complete: bool = False) -> Register:
+    def _over(self, writing: Judging, *, complete: bool = False) -> Register:
         self._streams = JournalStreams(writing, self._mapper)
         self._streams.complete = complete
         self._identities = JournalIdentities(writing, complete=complete)
@@ -70,22 +75,19 @@ class Registrar:
         streams = self._streams
         return {name for name in names if streams is None or not streams.knows(name)}
 
-    def ahead(self, ahead: Writing) -> Register:
+    def ahead(self, ahead: Judging) -> Register:
         """A register over what is known, which looks at each stream anew.
 
         Whatever comes of it, the next turn under the lock trusts nothing that was looked at here.
         """
         self.version = None
-        if self._register is None or self._streams is None or self._identities is None:
+        if self._register is None or self._is_full():
             return self._over(ahead)
-        if self._is_full():
-            return self._over(ahead)
+        assert self._streams is not None, "made with the register"
+        assert self._identities is not None, "made with the register"
         self._streams.reading = ahead
-        self._streams.turn_over()
-        self._streams.complete = False
         self._identities.turn_over(ahead)
-        self._identities.complete = False
-        self._identities.added.clear()
+        self._look_anew(self._streams, self._identities)
         return self._register
 
     def judged_ahead(self, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NoReturn, Protocol
 
 from attrs import define, field
@@ -24,11 +24,16 @@ from prakerja_ledger.evidence.fingerprint import fingerprint
 from prakerja_ledger.evidence.json_line import LONGEST_LINE
 from prakerja_ledger.evidence.wire import read_event, too_long, write_event
 from prakerja_ledger.ledger.cloudevent import CloudEvent, Recordable, as_line
-from prakerja_ledger.ledger.journal import PROGRAMME_STREAM, Intent, Writing, stream_name
+from prakerja_ledger.ledger.journal import PROGRAMME_STREAM, Intent, Judging, stream_name
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.streams import placing, recorded_event
 
 Clock = Callable[[], datetime]
+
+
+def today_by(clock: Clock) -> date:
+    """The day in WIB, by a clock. Raises InvalidField as `now_by` does."""
+    return date_of(now_by(clock))
 
 
 def now_by(clock: Clock) -> Instant:
@@ -44,7 +49,7 @@ class Turn:
     """What a step works with, inside one transaction of the one writer."""
 
     register: Register
-    writing: Writing
+    writing: Judging
     pending: list[RecordedEvent] = field(factory=list)
     """Events of the steps before it, judged and folded in, to be appended at the end."""
     folds: bool = True
@@ -60,7 +65,7 @@ class Step(Protocol):
 
     @property
     def kind(self) -> str:
-        """The command or fact."""
+        """The command or fact, such as `Instruct` or `course-completed`: what anybody may see of it."""
 
     @property
     def stream(self) -> str | None:
@@ -88,6 +93,12 @@ def intent_of(steps: Sequence[Step], known: Callable[[str], int]) -> Intent | No
         looks={name: known(name) for step in steps for name in step.looks},
         identities=[step.identity for step in steps],
     )
+
+
+def _package_of(sale: Fact | Command) -> Sequence[str]:
+    """The stream of the package that is sold, where one is."""
+    package = getattr(sale, "package", None)
+    return () if package is None else (stream_name(f.PACKAGE, package),)
 
 
 def _stamped(line: bytes, now: Instant) -> bytes:
@@ -126,8 +137,7 @@ class Recording:
 
     @property
     def looks(self) -> Sequence[str]:
-        package = getattr(self._read.fact, "package", None)
-        return () if package is None else (stream_name(f.PACKAGE, package),)
+        return _package_of(self._read.fact)
 
     @property
     def begins(self) -> bool:
@@ -209,8 +219,7 @@ class Execution:
     def looks(self) -> Sequence[str]:
         command = self._command
         looks = (PROGRAMME_STREAM,) if type(command) in NEEDS_A_SITUATION else ()
-        package = getattr(command, "package", None)
-        return looks if package is None else (*looks, stream_name(f.PACKAGE, package))
+        return (*looks, *_package_of(command))
 
     @property
     def begins(self) -> bool:

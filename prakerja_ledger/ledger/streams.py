@@ -16,9 +16,9 @@ from prakerja_ledger.ledger.journal import (
     PACKAGE_PREFIX,
     PARTICIPANT_PREFIX,
     PROGRAMME_STREAM,
+    Judging,
     Reading,
     StoredLine,
-    Writing,
     stream_name,
 )
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
@@ -208,7 +208,7 @@ class JournalPackages(_Known[Package]):
         super().__init__(streams, PACKAGE_PREFIX, Package)
 
 
-def placing(writing: Writing, identities: Identities) -> Callable[[Event, int], Event]:
+def placing(writing: Judging, identities: Identities) -> Callable[[Event, int], Event]:
     """What puts an event at the position that it will have, after so many others of this turn."""
     shards = writing.shards
     if shards == 1:

@@ -13,12 +13,12 @@ from typing import Any, Final, Protocol, Self, TypeVar
 
 from attrs import define
 
-from prakerja_ledger.domain.errors import LedgerFault, NotInView
+from prakerja_ledger.domain.errors import LedgerFault, NotInView, UnreadableSource
 from prakerja_ledger.domain.fields import check_text
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.shards import clock_at, position_at, shard_at
-from prakerja_ledger.ledger.urls import imported
+from prakerja_ledger.ledger.urls import check_url, imported, without_password
 from prakerja_ledger.projecting.projector import Lag, Projector, Watcher, nobody
 from prakerja_ledger.projecting.rows import LINE_COLUMNS, Row
 from prakerja_ledger.projecting.tables import Look, Overtaken, Slot, State, Tables
@@ -33,6 +33,7 @@ from prakerja_ledger.reading.pages import (
     check_grouping,
     check_limit,
     page_of,
+    totals_of,
 )
 from prakerja_ledger.reading.statement import AMOUNTS, Status
 from prakerja_ledger.reading.totals import Key, Total
@@ -41,6 +42,14 @@ T = TypeVar("T")
 _MOST_LOOKS: Final = 10
 _POLL_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 0.02
+
+
+STORES: Final = {
+    "postgres": "prakerja_ledger.stores.projection_postgres",
+    "postgresql": "prakerja_ledger.stores.projection_postgres",
+    "sqlite": "prakerja_ledger.stores.projection_sqlite",
+}
+"""URL scheme to the module that keeps tables there. Named, not imported, as the ledger's own are."""
 
 
 class _Opener(Protocol):
@@ -65,7 +74,15 @@ class Projection:
         On PostgreSQL its tables stand in the schema that is named like the ledger's with
         `_projection` put to it, and are made by the first `rebuild`. Raises UnreadableSource.
         """
-        store: _Opener = imported("prakerja_ledger.stores.projections", "postgres")
+        check_url(into)
+        scheme = into.partition(":")[0]
+        if scheme not in STORES:
+            raise UnreadableSource(
+                source=without_password(into),
+                problem="no tables can be kept there. Name sqlite:///path.db or "
+                "postgresql://host/database.",
+            )
+        store: _Opener = imported(STORES[scheme], scheme)
         return cls(ledger, store.open_tables(into))
 
     def __enter__(self) -> Self:
@@ -203,15 +220,7 @@ class Projection:
             groups[given] = Total(
                 participants, lines, entitlement, dict(zip(AMOUNTS, amounts, strict=True))
             )
-        ordered = sorted(groups.items(), key=lambda item: (item[0] is None, item[0]))
-        about = _about(look, state)
-        return Totals(
-            as_of=about.as_of,
-            position=about.position,
-            undecided=about.undecided,
-            by=by,
-            groups=dict(ordered),
-        )
+        return totals_of(by, groups, _about(look, state))
 
     def statement(self, participant: str) -> dict[str, Any]:
         """A participant's statement as `statement --json` prints it, as of the projection's day.

@@ -14,9 +14,9 @@ from typing import Final, Protocol
 
 from attrs import define, evolve, frozen
 
+from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import LedgerFault
 from prakerja_ledger.domain.streams import Participant
-from prakerja_ledger.domain.time import date_of
 from prakerja_ledger.ledger.journal import (
     PARTICIPANT_PREFIX,
     PROGRAMME_STREAM,
@@ -25,7 +25,8 @@ from prakerja_ledger.ledger.journal import (
     stream_name,
 )
 from prakerja_ledger.ledger.ledger import Ledger
-from prakerja_ledger.ledger.steps import now_by
+from prakerja_ledger.ledger.shards import is_common
+from prakerja_ledger.ledger.steps import today_by
 from prakerja_ledger.ledger.streams import JournalStreams
 from prakerja_ledger.projecting.rows import ParticipantRows, rows_of
 from prakerja_ledger.projecting.tables import Change, Clocks, Overtaken, Slot, State, Tables
@@ -89,7 +90,7 @@ class Projector:
 
     def today(self) -> date:
         """The day in WIB, by the ledger's clock."""
-        return date_of(now_by(self.ledger.clock))
+        return today_by(self.ledger.clock)
 
     def lag(self, slot: Slot = Slot.LIVE) -> Lag:
         """How far a slot is behind the ledger and the day."""
@@ -218,7 +219,7 @@ class Projector:
         """The next participants in the order of their ids."""
         assert state.built_to is not None, "it is being built"
         with self.ledger.journal.reading() as reading:
-            after = stream_name("participant", state.built_to) if state.built_to else ""
+            after = stream_name(f.PARTICIPANT, state.built_to) if state.built_to else ""
             found = islice(reading.streams(PARTICIPANT_PREFIX, after), PEOPLE_A_CHUNK)
             people = list(self._people(reading, found, state.day))
         last = people[-1].participant[0] if len(people) == PEOPLE_A_CHUNK else None
@@ -251,7 +252,7 @@ class Projector:
     def _take_in(self, change: Change, reading: Looking, state: State, upto: Clocks) -> int:
         """The rows of those of whom something is recorded up to there."""
         names = set(reading.touched(state.clocks, upto))
-        people = {n.removeprefix(PARTICIPANT_PREFIX) for n in names if _is_participant(n)}
+        people = {n.removeprefix(PARTICIPANT_PREFIX) for n in names if not is_common(n)}
         if PROGRAMME_STREAM in names:  # a hold names no one, and gives a cause to many
             with self.tables.look() as asked:
                 people.update(asked.unpaid_participants(state.slot))
@@ -262,7 +263,7 @@ class Projector:
     def _write(self, change: Change, reading: Looking, state: State, people: Sequence[str]) -> None:
         for start in range(0, len(people), PEOPLE_A_CHUNK):
             names = [
-                stream_name("participant", id) for id in people[start : start + PEOPLE_A_CHUNK]
+                stream_name(f.PARTICIPANT, id) for id in people[start : start + PEOPLE_A_CHUNK]
             ]
             rows = list(self._people(reading, reading.some(names), state.day))
             change.replace(state.slot, rows)
@@ -284,7 +285,3 @@ def _folded(streams: JournalStreams, name: str, lines: Sequence[StoredLine]) -> 
     participant = Participant(name.removeprefix(PARTICIPANT_PREFIX))
     streams.fill(participant, lines)
     return participant
-
-
-def _is_participant(name: str) -> bool:
-    return name.startswith(PARTICIPANT_PREFIX)

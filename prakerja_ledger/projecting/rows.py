@@ -7,6 +7,7 @@ days overdue) is left to the tables, which hold the due date and the calendar.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -91,6 +92,7 @@ def _lines(made: Statement) -> list[Row]:
 
 
 _encode = msgspec.json.Encoder().encode
+_amounts = attrgetter(*AMOUNTS)
 
 
 def _line(participant: str, about: Row, place: int, one: StatementLine) -> Row:
@@ -103,14 +105,7 @@ def _line(participant: str, about: Row, place: int, one: StatementLine) -> Row:
         *about,
         one.amount,
         one.status.value,
-        one.owed,
-        one.paid,
-        one.unpaid,
-        one.overdue,
-        one.in_flight,
-        one.overpaid,
-        one.not_yet_earned,
-        one.forfeited,
+        *_amounts(one),
         _day(one.earned_on),
         _day(one.due_on),
         None if first is None else first.cause.value,
@@ -118,18 +113,6 @@ def _line(participant: str, about: Row, place: int, one: StatementLine) -> Row:
         _encode([because.cause.value for because in causes]).decode(),
         _encode([{"source": event.source, "id": event.id} for event in one.evidence]).decode(),
     )
-
-
-assert AMOUNTS == (
-    "owed",
-    "paid",
-    "unpaid",
-    "overdue",
-    "in_flight",
-    "overpaid",
-    "not_yet_earned",
-    "forfeited",
-), "the amounts stand in a line's row in this order"
 
 
 def _day(on: date | None) -> str | None:

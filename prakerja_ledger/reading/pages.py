@@ -20,6 +20,7 @@ from prakerja_ledger.reading.totals import (
     Total,
     Unpaid,
     longest_overdue_first,
+    sorted_groups,
     unpaid_lines,
 )
 
@@ -168,6 +169,17 @@ def page_of(lines: Iterable[UnpaidLine], limit: int, about: Answer) -> UnpaidPag
         undecided=about.undecided,
         lines=tuple(taken),
         next=place,
+    )
+
+
+def totals_of(by: str, groups: Mapping[Key, Total], about: Answer) -> Totals:
+    """Totals with what they speak of."""
+    return Totals(
+        as_of=about.as_of,
+        position=about.position,
+        undecided=about.undecided,
+        by=by,
+        groups=sorted_groups(groups),
     )
 
 

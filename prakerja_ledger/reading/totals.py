@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from attrs import define, field
@@ -53,6 +53,11 @@ def totals(statements: Iterable[Statement], by: str) -> dict[Key, Total]:
             if key not in met:
                 met.add(key)
                 group.participants += 1
+    return sorted_groups(groups)
+
+
+def sorted_groups(groups: Mapping[Key, Total]) -> dict[Key, Total]:
+    """By key; the group without one last."""
     return dict(sorted(groups.items(), key=lambda item: (item[0] is None, item[0])))
 
 

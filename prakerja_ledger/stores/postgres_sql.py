@@ -160,9 +160,7 @@ _FUNCTIONS: Final = """\
 CREATE FUNCTION {s}.take(taken integer[]) RETURNS SETOF {s}.heads
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        SET LOCAL synchronous_commit = 'on'; -- what is acknowledged is on disk
-    END IF;
+    {durable_body}
     RETURN QUERY {take_body};
 END $$;
 CREATE FUNCTION {s}.find(sources text[], ids text[])
@@ -191,9 +189,7 @@ CREATE FUNCTION {s}.open_turn(taken integer[], sources text[], ids text[], names
     clock bigint, fence bigint, topic text, state bytea)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        SET LOCAL synchronous_commit = 'on';
-    END IF;
+    {durable_body}
     RETURN QUERY SELECT 0, NULL::text, NULL::text, t.shard::bigint, t.number, t.clock, t.fence,
         NULL::text, NULL::bytea FROM ({take_body}) AS t;
     FOR n IN 1 .. cardinality(sources) LOOP
@@ -223,9 +219,7 @@ CREATE FUNCTION {s}.append_next(home integer, fenced bigint, looked text[], expe
 DECLARE
     head {s}.heads;
 BEGIN
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        SET LOCAL synchronous_commit = 'on';
-    END IF;
+    {durable_body}
     UPDATE {s}.heads AS h SET number = h.number + 1, clock = h.clock + 1 WHERE h.shard = home
         RETURNING h.* INTO head;
     IF head.fence = fenced AND stream LIKE 'participant/%' THEN
@@ -297,6 +291,11 @@ _BODIES: Final = {
     "take_body": (
         "SELECT h.shard, h.number, h.clock, h.fence FROM {s}.heads AS h WHERE h.shard = ANY({1}) "
         "ORDER BY h.shard FOR UPDATE"
+    ),
+    "durable_body": (
+        "IF current_setting('synchronous_commit') IN ('off', 'local') THEN\n"
+        "        SET LOCAL synchronous_commit = 'on'; -- what is acknowledged is on disk\n"
+        "    END IF;"
     ),
     "highest_body": "SELECT max(notification_id) FROM {s}.stored_events",
     "find_body": (

@@ -16,7 +16,7 @@ from prakerja_ledger.domain.errors import LedgerFault
 from prakerja_ledger.projecting.rows import Row
 from prakerja_ledger.projecting.tables import Overtaken, Slot, State
 from prakerja_ledger.stores.projection_questions import SQLQuestions
-from prakerja_ledger.stores.projection_sql import Dialect
+from prakerja_ledger.stores.projection_sql import Dialect, insertion
 from prakerja_ledger.stores.projection_tables import (
     STATE_COLUMNS,
     SQLChange,
@@ -58,10 +58,7 @@ class SQLiteChange(SQLChange):
 
     def fill(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
         """Insert many rows."""
-        marks = ", ".join("?" * len(columns))
-        self._sqlite.executemany(
-            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows
-        )
+        self._sqlite.executemany(insertion(table, columns, DIALECT), rows)
 
     def hold_live(self) -> None:
         """Nobody else writes to the file meanwhile."""

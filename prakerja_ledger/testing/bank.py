@@ -65,23 +65,21 @@ class BankThatLies:
     """
 
     seed: int = 0
-    lies: Sequence[Lie] = tuple(Lie)
+    lies: Sequence[Lie] | None = None
     moved: dict[str, int] = field(init=False, factory=dict)
     """Rupiah that really went out, by disbursement id."""
     _taken: dict[str, _Taken] = field(init=False, factory=dict)
     _asked: int = field(init=False, default=0)
-    _count: int = field(init=False, default=0)
     _rng: random.Random = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Lies in turn where they are named, else by the seed."""
+        """By the seed, where no lies are named."""
         self._rng = random.Random(self.seed)  # noqa: S311  # to be repeated, not to be secret
 
     def _next_lie(self) -> Lie:
-        self._count += 1
-        if tuple(self.lies) == tuple(Lie):
+        if self.lies is None:
             return self._rng.choice(tuple(Lie))
-        return self.lies[(self._count - 1) % len(self.lies)]
+        return self.lies[len(self._taken) % len(self.lies)]
 
     def pay(self, disbursement: str, amount: int) -> str:
         """Take an instruction; returns the bank's reference. The same again changes nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event as Signal
 from typing import Any
@@ -59,9 +59,7 @@ def run_command(
     """
     words = words_of(lang)
     with _opened(url, into, holidays) as projection:
-        with output.progress(words(N_("participants"))) as tick:
-            written = projection.run(_Count(tick))
-        click.echo(words(N_("{count} participants written."), count=words.number(written)))
+        _keep(words, projection.run)
         if not once:
             projection.follow(_interrupted())
         _show(words, projection)
@@ -84,9 +82,7 @@ def rebuild_command(url: str, into: str | None, holidays: str | None, lang: str 
     """
     words = words_of(lang)
     with _opened(url, into, holidays) as projection:
-        with output.progress(words(N_("participants"))) as tick:
-            written = projection.rebuild(_Count(tick))
-        click.echo(words(N_("{count} participants written."), count=words.number(written)))
+        _keep(words, projection.rebuild)
         _show(words, projection)
     return Status.DONE
 
@@ -109,6 +105,13 @@ def status_command(url: str, into: str | None, as_json: bool, lang: str | None) 
         else:
             _show(words, projection)
     return Status.DONE
+
+
+def _keep(words: Words, write: Callable[[_Count], int]) -> None:
+    """Have rows written, with progress, and say how many participants' they were."""
+    with output.progress(words(N_("participants"))) as tick:
+        written = write(_Count(tick))
+    click.echo(words(N_("{count} participants written."), count=words.number(written)))
 
 
 class _Count:
