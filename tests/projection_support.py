@@ -18,7 +18,7 @@ from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.projecting.projection import Projection
 from prakerja_ledger.reading import totals as sums
 from prakerja_ledger.reading.evaluation import Evaluation
-from prakerja_ledger.reading.pages import Wanted, unpaid_of
+from prakerja_ledger.reading.pages import Wanted, WantedFindings, findings_of, unpaid_of
 from prakerja_ledger.reading.view import View
 from tests import worlds
 from tests.ledger_support import ordinary_life
@@ -78,6 +78,7 @@ def law_of(ledger: Ledger, day: date) -> dict[str, Any]:
             programme=ledger.programme,
         )
         statements, undecided = [], {}
+        found, unjudged = evaluation.findings()
         for one in evaluation.in_view():
             try:
                 statements.append(evaluation.statement(one))
@@ -92,6 +93,8 @@ def law_of(ledger: Ledger, day: date) -> dict[str, Any]:
                 for by in sums.GROUPINGS
             },
             "unpaid": list(unpaid_of(statements, Wanted(), None)),
+            "findings": list(findings_of(found, WantedFindings(), None)),
+            "unjudged": sorted({who for who, _ in unjudged}),
         }
 
 
@@ -116,6 +119,13 @@ def projected(projection: Projection, law: dict[str, Any]) -> dict[str, Any]:
         after = page.next
         if after is None:
             break
+    findings, at = [], None
+    while True:
+        listed = projection.findings(limit=3, after=at)
+        findings += listed.findings
+        at = listed.next
+        if at is None:
+            break
     return {
         "everybody": law["everybody"],
         "statements": statements,
@@ -125,6 +135,8 @@ def projected(projection: Projection, law: dict[str, Any]) -> dict[str, Any]:
             for by in sums.GROUPINGS
         },
         "unpaid": unpaid,
+        "findings": findings,
+        "unjudged": list(listed.undecided),
     }
 
 
@@ -132,6 +144,8 @@ ALL_ROWS = (
     "SELECT * FROM projected_participants ORDER BY participant",
     "SELECT * FROM projected_lines ORDER BY participant, line",
     "SELECT * FROM projected_totals ORDER BY grouping_by, key",
+    "SELECT * FROM projected_findings ORDER BY date, subject, code, detail, alike",
+    "SELECT * FROM projected_uses ORDER BY kind, key, who, part",
 )
 
 

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from prakerja_ledger.domain.errors import CalendarTooShort, InvalidField, LedgerFault, NotInView
+from prakerja_ledger.interfaces.json_output import finding_json
 from prakerja_ledger.ledger.ledger import Ledger
-from prakerja_ledger.projecting import projector as module
+from prakerja_ledger.projecting import projector, writer
 from prakerja_ledger.projecting.projection import Projection
 from prakerja_ledger.projecting.projector import Projector
 from prakerja_ledger.projecting.tables import Slot
-from prakerja_ledger.reading.dossier import look_at_programme
+from prakerja_ledger.reading.case import Case, look_at_packages
+from prakerja_ledger.reading.dossier import look_at_programme, open_dossier
+from prakerja_ledger.reading.findings import own_findings
 from prakerja_ledger.reading.statement import StatementLine, statement
 from prakerja_ledger.reading.turning import turns_on
-from prakerja_ledger.reading.view import View
+from prakerja_ledger.reading.view import View, look
 from tests.ledger_support import Boom, enrolment, envelope, instruct, ordinary_life
 from tests.postgres_support import (
     made,
@@ -75,19 +78,30 @@ def content(line: StatementLine) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
-def test_a_statement_reads_the_same_until_the_day_it_turns(seed: int):
+def test_statement_and_findings_read_the_same_until_the_day_they_turn(seed: int):
     with Ledger.open("memory://") as ledger:
         recorded(ledger, [line for line in history(seed) if line.strip()])
         with ledger.journal.reading() as reading:
             streams = ledger.streams(reading)
             people = list(streams.participants)
             own = streams.programme_stream()
+            packages = look_at_packages(streams.packages, View(as_of=date.max))
 
     def at(who: Any, day: date) -> tuple[Any, date | None]:
         view = View(as_of=day)
-        made = statement(who, view, ledger.programme, look_at_programme(own, view))
-        told = made and (made.wave, made.scheme, made.standing, [content(x) for x in made.lines])
-        return told, turns_on(who, made, view, ledger.programme, own)
+        around = look_at_programme(own, view)
+        made = statement(who, view, ledger.programme, around)
+        if made is None:
+            return None, turns_on(who, None, (), view, ledger.programme, own)
+        seen = look(who, view)
+        assert seen is not None
+        dossier = open_dossier(seen, view, ledger.programme)
+        found = own_findings(Case(dossier, made, ledger.programme, around, packages, []))
+        told = (
+            made.wave, made.scheme, made.standing, [content(line) for line in made.lines],
+            [finding_json(one) for one in found if one.on <= day],
+        )  # fmt: skip
+        return told, turns_on(who, made, found, view, ledger.programme, own)
 
     for who in people:
         day, last = date(2020, 4, 1), date(2021, 4, 1)
@@ -113,7 +127,7 @@ def test_a_statement_reads_the_same_until_the_day_it_turns(seed: int):
 def test_rows_are_the_laws_statements_while_a_world_grows_and_days_pass(
     projection: Projection, ledger: Ledger, days: Days, seed: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "PEOPLE_A_CHUNK", 1 + seed % 4)
+    monkeypatch.setattr(writer, "A_CHUNK", 1 + seed % 4)
     for lines, day in growing(seed):
         days.go_to(day)
         recorded(ledger, lines)
@@ -140,6 +154,68 @@ def test_a_hold_gives_its_cause_to_all_whom_it_keeps_waiting(
 
     assert {one.cause for one in projection.unpaid().lines} == {"PROGRAMME_HOLD"}
     assert projected(projection, law) == law
+
+
+def buys_a_package(ledger: Ledger) -> None:
+    """A participant to whom nothing is owed buys a package."""
+    courses = [{"course": "C-1", "institution": "I-1"}]
+    offer = {"platform": "skill-academy", "price": 400_000, "courses": courses}
+    ledger.record(envelope("package-offered", "PK-1", "offered", offer, time="2020-04-11T09:00:00+07:00"))
+    ledger.record(enrolment("P-1"))
+    bought = {**offer, "purchase": "B-1", "package": "PK-1", "method": "prakerja"}
+    ledger.record(envelope("training-purchased", "P-1", "bought", bought, time="2020-05-19T09:00:00+07:00"))
+
+
+def codes(projection: Projection, ledger: Ledger) -> set[str]:
+    law = law_of(ledger, date(2020, 5, 20))
+    assert projected(projection, law) == law
+    return {one.code.value for one in projection.findings().findings}
+
+
+def test_a_stop_of_package_sales_is_a_finding_of_all_who_bought_after_it(
+    projection: Projection, ledger: Ledger
+):
+    buys_a_package(ledger)
+    projection.run()
+    assert "PACKAGE_SOLD_AFTER_STOP" not in codes(projection, ledger)
+    stop = {"effective": "2020-05-01", "notice": "S-148", "platforms": ["skill-academy"]}
+    ledger.record(
+        envelope("package-sales-stopped", "programme", "stop", stop, time="2020-05-20T09:00:00+07:00")
+    )
+    projection.run()
+    assert "PACKAGE_SOLD_AFTER_STOP" in codes(projection, ledger)
+
+
+def test_another_offer_of_a_package_is_a_finding_of_those_who_bought_it(
+    projection: Projection, ledger: Ledger
+):
+    buys_a_package(ledger)
+    projection.run()
+    assert "PACKAGE_OTHER_PLATFORM" not in codes(projection, ledger)
+    void = {"source": "//pmo", "id": "offered", "reason": "error", "authority": "PMO"}
+    ledger.record(envelope("event-voided", "PK-1", "void", void))
+    courses = [{"course": "C-1", "institution": "I-1"}]
+    offer = {"platform": "tokopedia", "price": 400_000, "courses": courses}
+    ledger.record(envelope("package-offered", "PK-1", "again", offer, time="2020-04-11T09:00:00+07:00"))
+    projection.run()
+    assert "PACKAGE_OTHER_PLATFORM" in codes(projection, ledger)
+
+
+def test_an_account_is_shared_from_the_second_who_links_it_until_it_is_one_mans_again(
+    projection: Projection, ledger: Ledger
+):
+    linked = {"provider": "ovo", "account": "A-1"}
+    for who in ("P-1", "P-2"):
+        ledger.record(enrolment(who))
+        ledger.record(
+            envelope("account-linked", who, f"linked {who}", linked, time="2020-05-19T09:00:00+07:00")
+        )
+        projection.run()
+        assert ("SHARED_ACCOUNT" in codes(projection, ledger)) == (who == "P-2")
+    void = {"source": "//pmo", "id": "linked P-1", "reason": "error", "authority": "PMO"}
+    ledger.record(envelope("event-voided", "P-1", "void", void))
+    projection.run()
+    assert "SHARED_ACCOUNT" not in codes(projection, ledger)
 
 
 def test_a_day_that_turns_nobody_writes_nothing_but_the_day(
@@ -192,7 +268,7 @@ def test_killed_at_any_moment_and_run_again_the_rows_are_those_of_a_rebuild(
     projection: Projection, ledger: Ledger, days: Days, seed: int, monkeypatch: pytest.MonkeyPatch
 ):
     """In the middle of every transaction once, with the rows written and not committed."""
-    monkeypatch.setattr(module, "PEOPLE_A_CHUNK", 2)
+    monkeypatch.setattr(writer, "A_CHUNK", 2)
     change, left = type(projection.tables).change, [0]
 
     def torn(tables: Any, expected: Any) -> Any:
@@ -274,8 +350,8 @@ def test_rows_of_another_law_are_not_added_to(ledger: Ledger, into: str, monkeyp
     ledger.record(enrolment("P-1"))
     with Projection.open(ledger, into) as ours:
         ours.run()
-        monkeypatch.setattr(module, "_LAW", "statement rules 2")
-        with pytest.raises(LedgerFault, match="made by statement rules 1.*projection rebuild"):
+        monkeypatch.setattr(projector, "_LAW", "statement rules 2")
+        with pytest.raises(LedgerFault, match="made by statement and findings, rules 1.*projection rebuild"):
             ours.run()
         ours.rebuild()
         assert ours.run() == 0
@@ -324,6 +400,37 @@ def test_a_question_that_makes_no_sense_is_refused(projection: Projection, ledge
     projection.run()
     with pytest.raises(InvalidField):
         projection.unpaid(**asked)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"limit": 0}, {"code": "NO_CODE"}, {"subject": 7}, {"subject": "\ud800"}], ids=str
+)
+def test_a_question_for_findings_that_makes_no_sense_is_refused(
+    projection: Projection, ledger: Ledger, asked: Any
+):
+    ledger.record(enrolment("P-1"))
+    projection.run()
+    for ask in (projection.findings, ledger.findings):
+        with pytest.raises(InvalidField):
+            ask(**asked)
+
+
+def test_a_rebuild_that_another_law_began_is_begun_anew(
+    projection: Projection, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    for n in range(3):
+        ledger.execute_all(life(f"P-{n}"))
+    projection.run()
+    law = projector._LAW
+    monkeypatch.setattr(writer, "A_CHUNK", 1)
+    monkeypatch.setattr(projector, "_LAW", "a law of yore")
+    begun = Projector(ledger, projection.tables)
+    assert [begun.step(Slot.NEXT), begun.step(Slot.NEXT)] == [0, 1]
+    monkeypatch.setattr(projector, "_LAW", law)
+
+    assert projection.rebuild() == 3
+    expected = law_of(ledger, date(2020, 5, 20))
+    assert projected(projection, expected) == expected
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + 8))
@@ -385,6 +492,29 @@ def test_names_of_any_characters_come_back(projection: Projection, ledger: Ledge
     assert projected(projection, law) == law
 
 
+def test_what_is_shared_may_have_any_name_however_long(projection: Projection, ledger: Ledger):
+    for n, account in enumerate(("\0\1" * 100, "\0\1" * 99 + "\0\2", "\U0001f4b0" * 200)):
+        linked = {"provider": "ovo", "account": account}
+        for who in (f"{n}" + "\0" * 199, f"{n}" + "\uffff" * 199):
+            ledger.record(enrolment(who, f"e {n} {len(who.encode())}"))
+            ledger.record(envelope("account-linked", who, f"l {n} {len(who.encode())}", linked))
+    for who in (f"{n}" + "\0" * 199 for n in range(3)):
+        course = {"course": "\0" * 200, "institution": "I-1"}
+        bought = {"purchase": "B", "platform": "tokopedia", "price": 1, "method": "prakerja", "courses": [course]}
+        ledger.record(envelope("training-purchased", who, f"b {who[0]}", bought))
+        certificate = {"course": "\0" * 200, "certificate": "\1" * 200}
+        ledger.record(envelope("certificate-issued", who, f"c {who[0]}", certificate))
+    projection.run()
+    law = law_of(ledger, date(2020, 5, 20))
+
+    assert projected(projection, law) == law
+    kept = all_rows(projection)
+    projection.rebuild()
+    assert all_rows(projection) == kept
+    assert len(projection.findings(code="SHARED_ACCOUNT").findings) == 6
+    assert len(projection.findings(code="DUPLICATE_CERTIFICATE").findings) == 3
+
+
 # --- the same, asked of the ledger --------------------------------------------------------------------
 
 
@@ -403,6 +533,16 @@ def test_a_ledger_gives_the_same_answers_from_its_history(
         after = ours.next
         if after is None:
             break
+    at = None
+    while True:
+        ours, theirs = ledger.findings(limit=2, after=at), projection.findings(limit=2, after=at)
+        assert ours == theirs
+        at = ours.next
+        if at is None:
+            break
+    for one in projection.findings(limit=10).findings:
+        for asked in ({"code": one.code.value}, {"subject": one.subject}):
+            assert ledger.findings(**asked, limit=5) == projection.findings(**asked, limit=5)
     for by in ("wave", "cause", "status"):
         ours, theirs = ledger.totals(by), projection.totals(by)
         assert list(ours.groups) == list(theirs.groups)

@@ -19,7 +19,14 @@ from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.feed import START, FeedPage
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.steps import Clock
-from prakerja_ledger.reading.pages import Place, Timeline, Totals, UnpaidPage
+from prakerja_ledger.reading.pages import (
+    FindingPlace,
+    FindingsPage,
+    Place,
+    Timeline,
+    Totals,
+    UnpaidPage,
+)
 from prakerja_ledger.reading.statement import Statement
 
 T = TypeVar("T")
@@ -124,6 +131,25 @@ class AsyncLedger:
             owner=owner,
             wave=wave,
             min_overdue=min_overdue,
+            after=after,
+            limit=limit,
+        )
+
+    async def findings(
+        self,
+        *,
+        as_of: date | None = None,
+        code: str | None = None,
+        subject: str | None = None,
+        after: FindingPlace | None = None,
+        limit: int = 100,
+    ) -> FindingsPage:
+        """As `Ledger.findings`."""
+        return await self._call(
+            self.ledger.findings,
+            as_of=as_of,
+            code=code,
+            subject=subject,
             after=after,
             limit=limit,
         )

@@ -22,13 +22,18 @@ from prakerja_ledger.ledger.streams import JournalStreams
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.pages import (
     Answer,
+    FindingPlace,
+    FindingsPage,
     Place,
     Timeline,
     Totals,
     UnpaidPage,
     Wanted,
+    WantedFindings,
     check_grouping,
     check_limit,
+    findings_of,
+    findings_page,
     page_of,
     totals_of,
     unpaid_of,
@@ -105,6 +110,33 @@ class Asking:
         check_limit(limit)
         about, statements = self._everybody(as_of)
         return page_of(unpaid_of(statements, wanted, after), limit, about)
+
+    def findings(
+        self,
+        *,
+        as_of: date | None = None,
+        code: str | None = None,
+        subject: str | None = None,
+        after: FindingPlace | None = None,
+        limit: int = 100,
+    ) -> FindingsPage:
+        """Facts that break a rule as of a day (today in WIB), the earliest first, page by page.
+
+        `subject` is a participant, a package or a course, as the code has it; `after` is the last
+        page's `next`. Works out everybody, as `unpaid` does. Raises InvalidField.
+        """
+        wanted = WantedFindings(code=code, subject=subject)
+        check_limit(limit)
+        view = View(as_of=today_by(self.clock) if as_of is None else as_of)
+        with self.journal.reading() as reading:
+            found, undecided = self._evaluation(self.streams(reading), view).findings()
+            position = reading.head()
+        about = Answer(
+            as_of=view.as_of,
+            position=position,
+            undecided=tuple(sorted({participant for participant, _ in undecided})),
+        )
+        return findings_page(findings_of(found, wanted, after), limit, about)
 
     def totals(self, by: str, *, as_of: date | None = None) -> Totals:
         """Sums of the lines as of a day (today in WIB), grouped.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from threading import Event as Signal
@@ -19,19 +19,26 @@ from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.shards import clock_at, position_at, shard_at
 from prakerja_ledger.ledger.urls import check_url, imported, without_password
-from prakerja_ledger.projecting.projector import Lag, Projector, Watcher, nobody
+from prakerja_ledger.projecting.projector import Lag, Projector
 from prakerja_ledger.projecting.rows import LINE_COLUMNS, Row
 from prakerja_ledger.projecting.tables import Look, Overtaken, Slot, State, Tables
+from prakerja_ledger.projecting.writer import Watcher, nobody
 from prakerja_ledger.reading.causes import Cause
+from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.pages import (
     Answer,
+    FindingPlace,
+    FindingsPage,
+    ListedFinding,
     Place,
     Totals,
     UnpaidLine,
     UnpaidPage,
     Wanted,
+    WantedFindings,
     check_grouping,
     check_limit,
+    findings_page,
     page_of,
     totals_of,
 )
@@ -180,7 +187,7 @@ class Projection:
             due_by = None if not min_overdue else self._due_by(state.day, min_overdue)
             rows = look.unpaid_rows(wanted, after, due_by, limit + 1)
             lines = (self._unpaid_line(row, state.day) for row in rows)
-            return page_of(lines, limit, _about(look, state))
+            return page_of(lines, limit, _about(state, look.undecided()))
 
         return self._asked(ask)
 
@@ -207,6 +214,29 @@ class Projection:
             owner=None if owner is None else Owner(owner),
         )
 
+    def findings(
+        self,
+        *,
+        code: str | None = None,
+        subject: str | None = None,
+        after: FindingPlace | None = None,
+        limit: int = 100,
+    ) -> FindingsPage:
+        """Facts that break a rule, the earliest first, page by page: `after` is the last page's `next`.
+
+        `subject` is a participant, a package or a course, as the code has it. Raises InvalidField.
+        """
+        wanted = WantedFindings(code=code, subject=subject)
+        check_limit(limit)
+
+        def ask(look: Look) -> FindingsPage:
+            state = self._live(look)
+            rows = look.finding_rows(wanted, after, limit + 1)
+            about = _about(state, look.unjudged())
+            return findings_page((_listed(row) for row in rows), limit, about)
+
+        return self._asked(ask)
+
     def totals(self, by: str) -> Totals:
         """Sums of the lines by wave, scheme, standing, line, status, cause or owner."""
         check_grouping(by)
@@ -220,7 +250,7 @@ class Projection:
             groups[given] = Total(
                 participants, lines, entitlement, dict(zip(AMOUNTS, amounts, strict=True))
             )
-        return totals_of(by, groups, _about(look, state))
+        return totals_of(by, groups, _about(state, look.undecided()))
 
     def statement(self, participant: str) -> dict[str, Any]:
         """A participant's statement as `statement --json` prints it, as of the projection's day.
@@ -271,9 +301,22 @@ class Projection:
         }
 
 
-def _about(look: Look, state: State) -> Answer:
+def _listed(row: Row) -> ListedFinding:
+    subject, on, code, detail, alike, amount, evidence = row
+    return ListedFinding(
+        code=Code(code),
+        subject=subject,
+        on=on,
+        amount=amount,
+        detail=json.loads(detail),
+        evidence=tuple((one["source"], one["id"]) for one in json.loads(evidence)),
+        place=(on, subject, Code(code), detail, alike),
+    )
+
+
+def _about(state: State, undecided: Sequence[str]) -> Answer:
     """What an answer speaks of."""
-    return Answer(as_of=state.day, position=_position(state), undecided=tuple(look.undecided()))
+    return Answer(as_of=state.day, position=_position(state), undecided=tuple(undecided))
 
 
 def _position(state: State) -> int:

@@ -7,39 +7,26 @@ cut short wrote nothing; and of two runners at once the slower finds that the ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
-from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import define, evolve, frozen
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import LedgerFault
-from prakerja_ledger.domain.streams import Participant
-from prakerja_ledger.ledger.journal import (
-    PARTICIPANT_PREFIX,
-    PROGRAMME_STREAM,
-    Looking,
-    StoredLine,
-    stream_name,
-)
+from prakerja_ledger.ledger.journal import PROGRAMME_STREAM, Looking
 from prakerja_ledger.ledger.ledger import Ledger
-from prakerja_ledger.ledger.shards import is_common
 from prakerja_ledger.ledger.steps import today_by
-from prakerja_ledger.ledger.streams import JournalStreams
-from prakerja_ledger.projecting.rows import ParticipantRows, rows_of
+from prakerja_ledger.projecting.rows import Use
 from prakerja_ledger.projecting.tables import Change, Clocks, Overtaken, Slot, State, Tables
-from prakerja_ledger.reading.dossier import look_at_programme
-from prakerja_ledger.reading.view import View
+from prakerja_ledger.projecting.writer import Watcher, Writer, nobody
 
-PEOPLE_A_CHUNK: Final = 1_000
-"""Participants whose rows are in memory at once, and those a transaction builds."""
 MOST_A_BATCH: Final = 500_000
 """Events that one transaction takes in: a participant met often in a long lag is written once."""
 NEAR: Final = 5_000
 """Events that a rebuild may be behind when it swaps: it takes them in with the swap."""
-_LAW: Final = "statement rules 1"
+_LAW: Final = "statement and findings, rules 1"
 """What made the rows. A release that would make others changes this, and asks for a rebuild."""
 
 
@@ -67,17 +54,6 @@ class Lag:
             and not self.behind
             and state.day >= self.day
         )
-
-
-class Watcher(Protocol):
-    """Told of progress now and then."""
-
-    def __call__(self, participants: int, /) -> None:
-        """So many participants were written since the last call."""
-
-
-def nobody(_: int, /) -> None:
-    """Nobody watches."""
 
 
 @define(eq=False)
@@ -162,7 +138,10 @@ class Projector:
             state = self._state(slot)
             if state is None:
                 return self._begin(slot)
-            self._check(state)
+            self._check_ledger(state)
+            if state.law != _LAW and slot is Slot.NEXT:
+                return self._begin(slot, instead_of=state)
+            self._check_law(state)
             if state.built_to is not None:
                 return self._build(state)
             if state.day < self.today():
@@ -175,12 +154,14 @@ class Projector:
         with self.tables.look() as asked:
             return asked.state(slot)
 
-    def _check(self, state: State) -> None:
+    def _check_ledger(self, state: State) -> None:
         if state.ledger != self.ledger.journal.url:
             raise LedgerFault(
                 source=self.tables.url,
                 problem=f"these are the tables of {state.ledger}. Give each ledger its own (--into).",
             )
+
+    def _check_law(self, state: State) -> None:
         if state.law != _LAW:
             raise LedgerFault(
                 source=self.tables.url,
@@ -188,21 +169,24 @@ class Projector:
                 "Run `projection rebuild`.",
             )
 
-    def _begin(self, slot: Slot) -> int:
+    def _begin(self, slot: Slot, instead_of: State | None = None) -> int:
+        """Empty tables; instead of those that were begun by another law, if any."""
         with self.ledger.journal.reading() as reading:
             clocks = reading.clocks()
-        live = self._state(Slot.LIVE)
+        before = instead_of or self._state(Slot.LIVE)
         state = State(
             slot=slot,
-            generation=1 if live is None else live.generation + 1,
+            generation=1 if before is None else before.generation + 1,
             ledger=self.ledger.journal.url,
             law=_LAW,
             day=self.today(),
             clocks=clocks,
             built_to="",
         )
-        with self.tables.change(None) as change:
-            if self._state(slot) is not None:
+        with self.tables.change(instead_of) as change:
+            if instead_of is not None:
+                change.discard(slot)
+            elif self._state(slot) is not None:
                 raise Overtaken
             change.begin(state, self._counted_days())
         return 0
@@ -216,27 +200,25 @@ class Projector:
             on = date.fromordinal(on.toordinal() + 1)
 
     def _build(self, state: State) -> int:
-        """The next participants in the order of their ids."""
+        """The next participants in the order of their ids; after the last what comes of several."""
         assert state.built_to is not None, "it is being built"
-        with self.ledger.journal.reading() as reading:
-            after = stream_name(f.PARTICIPANT, state.built_to) if state.built_to else ""
-            found = islice(reading.streams(PARTICIPANT_PREFIX, after), PEOPLE_A_CHUNK)
-            people = list(self._people(reading, found, state.day))
-        last = people[-1].participant[0] if len(people) == PEOPLE_A_CHUNK else None
-        with self.tables.change(state) as change:
-            change.replace(state.slot, people)
+        with self.ledger.journal.reading() as reading, self.tables.change(state) as change:
+            writer = self._writer(change, reading, state)
+            last = writer.build(state.built_to)
             change.reach(state.slot, last)
-        self.watcher(len(people))
-        return len(people)
+            if last is None:
+                writer.conclude()
+        return writer.written
 
     def _age(self, state: State, day: date) -> int:
         """Those whose statement turned since; then the rows stand as of the later day."""
         with self.tables.look() as asked:
             turned = asked.turning(state.slot, day)
         with self.ledger.journal.reading() as reading, self.tables.change(state) as change:
-            self._write(change, reading, evolve(state, day=day), turned)
+            writer = self._writer(change, reading, evolve(state, day=day))
+            writer.bring(turned, writer.turned_packages(state.day))
             change.stands(state.slot, day)
-        return len(turned)
+        return writer.written
 
     def _catch_up(self, state: State) -> int | None:
         """Those of whom something is recorded since."""
@@ -251,37 +233,23 @@ class Projector:
 
     def _take_in(self, change: Change, reading: Looking, state: State, upto: Clocks) -> int:
         """The rows of those of whom something is recorded up to there."""
-        names = set(reading.touched(state.clocks, upto))
-        people = {n.removeprefix(PARTICIPANT_PREFIX) for n in names if not is_common(n)}
-        if PROGRAMME_STREAM in names:  # a hold names no one, and gives a cause to many
+        people: set[str] = set()
+        packages: set[str] = set()
+        common = False
+        for name in reading.touched(state.clocks, upto):
+            kind, _, id = name.partition("/")
+            if name == PROGRAMME_STREAM:
+                common = True
+            else:
+                (packages if kind == f.PACKAGE else people).add(id)
+        if common:  # it names no one: a hold gives a cause to many, a stop a finding to many
             with self.tables.look() as asked:
                 people.update(asked.unpaid_participants(state.slot))
-        self._write(change, reading, state, sorted(people))
+            people.update(who for _, who in change.users(state.slot, Use.BOUGHT, None))
+        writer = self._writer(change, reading, state)
+        writer.bring(people, packages)
         change.track(state, upto)
-        return len(people)
+        return writer.written
 
-    def _write(self, change: Change, reading: Looking, state: State, people: Sequence[str]) -> None:
-        for start in range(0, len(people), PEOPLE_A_CHUNK):
-            names = [
-                stream_name(f.PARTICIPANT, id) for id in people[start : start + PEOPLE_A_CHUNK]
-            ]
-            rows = list(self._people(reading, reading.some(names), state.day))
-            change.replace(state.slot, rows)
-            self.watcher(len(rows))
-
-    def _people(
-        self, reading: Looking, found: Iterable[tuple[str, Sequence[StoredLine]]], day: date
-    ) -> Iterator[ParticipantRows]:
-        streams, programme = self.ledger.streams(reading), self.ledger.programme
-        view = View(as_of=day)
-        own = streams.programme_stream()
-        around = look_at_programme(own, view)
-        for name, lines in found:
-            participant = _folded(streams, name, lines)
-            yield rows_of(participant, view, programme, own, around)
-
-
-def _folded(streams: JournalStreams, name: str, lines: Sequence[StoredLine]) -> Participant:
-    participant = Participant(name.removeprefix(PARTICIPANT_PREFIX))
-    streams.fill(participant, lines)
-    return participant
+    def _writer(self, change: Change, reading: Looking, state: State) -> Writer:
+        return Writer(self.ledger, reading, change, state.slot, state.day, self.watcher)

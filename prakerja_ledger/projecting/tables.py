@@ -10,11 +10,13 @@ from typing import Protocol
 
 from attrs import frozen
 
-from prakerja_ledger.projecting.rows import ParticipantRows, Row
-from prakerja_ledger.reading.pages import Place, Wanted
+from prakerja_ledger.projecting.rows import OwnRows, Row, Use
+from prakerja_ledger.reading.pages import FindingPlace, Place, Wanted, WantedFindings
 
 Clocks = tuple[int, ...]
 """How far each shard of a ledger is taken in; with one shard, the position."""
+Keys = dict[Use, set[str]]
+"""Accounts, certificates, courses and packages, each as `rows.key_of` names it."""
 
 
 class Slot(StrEnum):
@@ -52,8 +54,26 @@ class Change(Protocol):
     def begin(self, state: State, calendar: Iterable[tuple[str, int]]) -> None:
         """Empty tables in a slot. `calendar`: each day known, and the working days up to it."""
 
-    def replace(self, slot: Slot, people: Sequence[ParticipantRows]) -> None:
-        """The rows of these participants in place of those that they had."""
+    def discard(self, slot: Slot) -> None:
+        """No tables in a slot."""
+
+    def replace(self, slot: Slot, own: Sequence[OwnRows]) -> Keys:
+        """The rows of these participants, or of these packages, in place of those that they had.
+
+        Returns what they use now and what they used before: other findings rest on that.
+        """
+
+    def replace_findings(self, slot: Slot, origins: Sequence[str], rows: Sequence[Row]) -> None:
+        """The findings of these origins in place of those that they had."""
+
+    def users(self, slot: Slot, use: Use, keys: Sequence[str] | None) -> list[tuple[str, str]]:
+        """Who uses each of these keys, or any: pairs of key and user."""
+
+    def shared(self, slot: Slot, use: Use, keys: Sequence[str] | None) -> list[tuple[str, str]]:
+        """The same, of those keys that have several users, or a user with several parts."""
+
+    def unevaluated(self, slot: Slot, keys: Sequence[str] | None) -> list[tuple[str, str]]:
+        """Which packages offer each of these courses, or all, that nobody lets one judge."""
 
     def reach(self, slot: Slot, built_to: str | None) -> None:
         """A build came so far; None: it is done."""
@@ -94,8 +114,16 @@ class Look(Protocol):
         Columns: participant, wave, line, unpaid, status, due_on, overdue, cause, owner. Days are dates.
         """
 
+    def finding_rows(
+        self, wanted: WantedFindings, after: FindingPlace | None, limit: int
+    ) -> list[Row]:
+        """Findings after a place, in their order: the columns of a finding but the origin."""
+
     def undecided(self) -> list[str]:
         """Those who cannot be judged, and have no lines."""
+
+    def unjudged(self) -> list[str]:
+        """Those of whom some finding cannot be judged."""
 
     def total_rows(self, by: str) -> list[Row]:
         """Sums by a grouping: key, participants, lines, entitlement, and the amounts."""

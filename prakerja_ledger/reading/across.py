@@ -56,7 +56,7 @@ def uses_of(dossier: Dossier) -> dict[tuple[Shareable, User], Event]:
     return found
 
 
-def of_users(thing: Shareable, users: Users) -> Iterator[Finding]:
+def used_by_several(thing: Shareable, users: Users) -> Iterator[Finding]:
     """The findings of everybody who uses what somebody else uses too."""
     if len(users) < 2:
         return
@@ -97,7 +97,7 @@ def evaluated_courses(dossier: Dossier) -> set[str]:
     return found
 
 
-def of_package(package: PackageInView) -> Iterator[Finding]:
+def package_bundles_courses(package: PackageInView) -> Iterator[Finding]:
     """The finding of a package that bundles courses."""
     courses = package.fact.courses
     if len(courses) > 1:
@@ -114,7 +114,7 @@ def of_package(package: PackageInView) -> Iterator[Finding]:
         )
 
 
-def of_unevaluated(course: str, packages: Iterable[PackageInView]) -> Finding:
+def course_not_evaluable(course: str, packages: Iterable[PackageInView]) -> Finding:
     """The finding of a course that these packages offer and nobody lets one judge."""
     offering = list(packages)
     evidence = each_once(package.offer for package in offering)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define
 
@@ -42,6 +42,13 @@ def look_at_packages(packages: Iterable[Package], view: View) -> dict[str, Packa
     return found
 
 
+class Packages(Protocol):
+    """Packages whose offer is in view, however they are come by."""
+
+    def get(self, id: str, /) -> PackageInView | None:
+        """The package of that id; None where no offer of it is in view."""
+
+
 @define(eq=False)
 class Case:
     """One participant in front of the checks."""
@@ -50,7 +57,7 @@ class Case:
     statement: Statement
     programme: Programme
     around: ProgrammeInView
-    packages: dict[str, PackageInView]
+    packages: Packages
     undecided: list[tuple[str, CalendarTooShort]]
     """Where a check notes that the list of holidays is too short to judge a participant."""
 

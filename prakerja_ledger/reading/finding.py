@@ -58,18 +58,23 @@ def in_order_of_findings(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=_sort_key)
 
 
+def detail_text(finding: Finding) -> str:
+    """A finding's detail as compact JSON: what the contract sorts by."""
+    return _compact(finding.detail)
+
+
 def _sort_key(finding: Finding) -> tuple[Any, ...]:
     return (
         finding.on,
         finding.subject,
         finding.code,
-        _compact(finding.detail),
+        detail_text(finding),
         [order_of_events(event) for event in finding.evidence],
     )
 
 
 def _compact(value: Any) -> str:
-    """A detail as compact JSON: what the contract sorts by.
+    """A JSON value, compact.
 
     Details hold strings, integers, None and lists of strings; written out here because the order
     of findings is a rule, and rules do not call format libraries.

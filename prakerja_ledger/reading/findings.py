@@ -17,10 +17,10 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.reading.across import (
     Shareable,
     User,
+    course_not_evaluable,
     evaluated_courses,
-    of_package,
-    of_unevaluated,
-    of_users,
+    package_bundles_courses,
+    used_by_several,
     uses_of,
 )
 from prakerja_ledger.reading.case import Case, PackageInView
@@ -74,12 +74,12 @@ class Findings:
 
     def _across(self) -> Iterator[Finding]:
         for thing, users in self._users.items():
-            yield from of_users(thing, users)
+            yield from used_by_several(thing, users)
         offering: dict[str, list[PackageInView]] = {}
         for package in self.packages.values():
-            yield from of_package(package)
+            yield from package_bundles_courses(package)
             for one in package.fact.courses:
                 offering.setdefault(one.course, []).append(package)
         for course, packages in offering.items():
             if course not in self._evaluated:
-                yield of_unevaluated(course, packages)
+                yield course_not_evaluable(course, packages)

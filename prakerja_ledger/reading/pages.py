@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from itertools import islice
 from typing import Any, Final
 
 from attrs import field, frozen
 
 from prakerja_ledger.domain.events import Event
-from prakerja_ledger.domain.fields import wrong
+from prakerja_ledger.domain.fields import check_text, or_absent, wrong
 from prakerja_ledger.domain.schemes import Line
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.reading.causes import Cause
+from prakerja_ledger.reading.finding import Code, Finding, detail_text
 from prakerja_ledger.reading.statement import Statement, Status
 from prakerja_ledger.reading.totals import (
     GROUPINGS,
@@ -26,6 +28,8 @@ from prakerja_ledger.reading.totals import (
 
 Place = tuple[date, str, Line]
 """Where a page ended: due date, participant, line. What comes after it is on the next."""
+FindingPlace = tuple[date, str, Code, str, int]
+"""Where a page of findings ended: date, subject, code, detail, and the place among those alike."""
 MOST_A_PAGE: Final = 10_000
 
 
@@ -49,7 +53,7 @@ class UnpaidLine:
         return self.due_on, self.participant, self.line
 
 
-def _is_choice(kind: type[Cause | Owner]) -> Callable[[Any, Any, Any], None]:
+def _is_choice(kind: type[Cause | Owner | Code]) -> Callable[[Any, Any, Any], None]:
     def check(_: Any, attribute: Any, value: Any) -> None:
         if value is not None and value not in set(kind):
             known = ", ".join(one.value for one in kind)
@@ -61,6 +65,10 @@ def _is_choice(kind: type[Cause | Owner]) -> Callable[[Any, Any, Any], None]:
 def _is_count(_: Any, attribute: Any, value: Any) -> None:
     if value is not None and (type(value) is not int or value < 0):
         raise wrong(attribute.name, value, "a whole number from 0")
+
+
+def _is_subject(_: Any, attribute: Any, value: Any) -> None:
+    check_text(attribute.name, value)
 
 
 @frozen(kw_only=True)
@@ -101,6 +109,30 @@ class UnpaidPage(Answer):
 
     lines: tuple[UnpaidLine, ...]
     next: Place | None
+    """To be given as `after` for the page that follows; None at the end."""
+
+
+@frozen(kw_only=True)
+class ListedFinding:
+    """A finding as a page has it. Ordered as `findings` prints them."""
+
+    code: Code
+    subject: str
+    on: date
+    amount: int | None
+    """Whole rupiah at stake, or None."""
+    detail: Mapping[str, Any]
+    evidence: tuple[tuple[str, str], ...]
+    """Source and id of each fact behind it."""
+    place: FindingPlace
+
+
+@frozen(kw_only=True)
+class FindingsPage(Answer):
+    """Some findings, the earliest first. `undecided` are those of whom one cannot be judged."""
+
+    findings: tuple[ListedFinding, ...]
+    next: FindingPlace | None
     """To be given as `after` for the page that follows; None at the end."""
 
 
@@ -172,6 +204,51 @@ def page_of(lines: Iterable[UnpaidLine], limit: int, about: Answer) -> UnpaidPag
     )
 
 
+@frozen(kw_only=True)
+class WantedFindings:
+    """Which findings: all that meet every condition given. Raises InvalidField."""
+
+    code: str | None = field(default=None, validator=_is_choice(Code))
+    subject: str | None = field(default=None, validator=or_absent(_is_subject))
+
+    def admits(self, one: Finding) -> bool:
+        """Whether a finding meets them."""
+        return (self.code is None or one.code == self.code) and (
+            self.subject is None or one.subject == self.subject
+        )
+
+
+def listed(findings: Iterable[Finding]) -> Iterator[ListedFinding]:
+    """Findings in their order as a page has them."""
+    before: tuple[Any, ...] | None = None
+    alike = 0
+    for one in findings:
+        like = one.on, one.subject, one.code, detail_text(one)
+        alike = alike + 1 if like == before else 0
+        before = like
+        yield ListedFinding(
+            code=one.code,
+            subject=one.subject,
+            on=one.on,
+            amount=one.amount,
+            detail=one.detail,
+            evidence=tuple(event.identity for event in one.evidence),
+            place=(*like, alike),
+        )
+
+
+def findings_page(findings: Iterable[ListedFinding], limit: int, about: Answer) -> FindingsPage:
+    """The first of the findings that follow."""
+    taken = list(islice(findings, limit + 1))
+    return FindingsPage(
+        as_of=about.as_of,
+        position=about.position,
+        undecided=about.undecided,
+        findings=tuple(taken[:limit]),
+        next=taken[limit - 1].place if len(taken) > limit else None,
+    )
+
+
 def totals_of(by: str, groups: Mapping[Key, Total], about: Answer) -> Totals:
     """Totals with what they speak of."""
     return Totals(
@@ -190,3 +267,11 @@ def unpaid_of(
     found = longest_overdue_first(one for made in statements for one in unpaid_lines(made))
     lines = (unpaid_line(one) for one in found)
     return (one for one in lines if wanted.admits(one) and (after is None or one.place > after))
+
+
+def findings_of(
+    findings: Iterable[Finding], wanted: WantedFindings, after: FindingPlace | None
+) -> Iterator[ListedFinding]:
+    """The findings, given in their order, that meet the conditions, after a place."""
+    chosen = listed(one for one in findings if wanted.admits(one))
+    return (one for one in chosen if after is None or one.place > after)

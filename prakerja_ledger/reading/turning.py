@@ -1,7 +1,7 @@
 """When a statement turns: the next day on which it can differ though nothing more is recorded.
 
-Until then only its day and the working days overdue move on. Whoever keeps statements (a projection)
-works them out again on that day, and on no other.
+Until then only its day and the working days overdue move on, and the participant's own findings stay as
+they are. Whoever keeps both (a projection) works them out again on that day, and on no other.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 from prakerja_ledger.domain.schemes import Programme, Scheme
 from prakerja_ledger.domain.streams import Participant, ProgrammeStream, Stream
 from prakerja_ledger.domain.time import date_of
+from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.view import View
 
@@ -22,24 +23,27 @@ _DAY: Final = timedelta(days=1)
 def turns_on(
     participant: Participant,
     made: Statement | None,
+    own: Iterable[Finding],
     view: View,
     programme: Programme,
     programme_stream: ProgrammeStream,
 ) -> date | None:
-    """The earliest day after D on which the statement can read differently; None where none will.
+    """The earliest day after D on which statement or findings can differ; None where none will.
 
-    `made` is the statement as of D, None where there is none yet. It may name a day too early (a
-    cut-off that will not touch this participant), never one too late.
+    `made` is the statement as of D, None where there is none yet; `own` are the participant's own
+    findings, with those dated after D. It may name a day too early (a cut-off that will not touch this
+    participant), never one too late.
     """
     days = (
-        *_learned(participant, view),
-        *_learned(programme_stream, view),
+        *learned(participant, view),
+        *learned(programme_stream, view),
         *(() if made is None else _of_lines(made, programme)),
+        *(finding.on for finding in own),
     )
     return min((on for on in days if on > view.as_of), default=None)
 
 
-def _learned(stream: Stream, view: View) -> Iterator[date]:
+def learned(stream: Stream, view: View) -> Iterator[date]:
     """Facts dated ahead come into view; what was reported after D is late until the day it came."""
     bound = view.bound
     for event in stream.events:

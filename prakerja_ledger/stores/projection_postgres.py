@@ -33,7 +33,7 @@ DIALECT: Final = Dialect(
     mark="%s",
     text='text COLLATE "C"',
     day="date",
-    members="participant = ANY(%s)",
+    chosen="{} = ANY(%s)",
     closing="",
 )
 SUFFIX: Final = "_projection"
@@ -71,7 +71,7 @@ class PostgresChange(SQLChange):
         self._connection.execute(script)
 
     def fill(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
-        """Insert many rows by COPY."""
+        """Insert many rows by COPY; names stand in the first column."""
         cursor = Cursor(self._connection, row_factory=tuple_row)
         with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copying:
             for row in rows:
@@ -87,8 +87,16 @@ class PostgresChange(SQLChange):
         self._tables.recorder._insert_tracking(cursor, tracking)  # noqa: SLF001  # the library's seam
 
     def choose(self, names: Sequence[str]) -> Sequence[Any]:
-        """Name participants in an array."""
-        return ([storable(name) for name in names],)
+        """Names in an array."""
+        return (list(names),)
+
+    def kept(self, name: str) -> str:
+        """A name as PostgreSQL can keep it."""
+        return storable(name)
+
+    def given(self, kept: str) -> str:
+        """The name that was kept."""
+        return original(kept)
 
 
 class PostgresLook(SQLQuestions):

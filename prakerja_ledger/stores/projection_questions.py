@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 
-from prakerja_ledger.projecting.rows import LINE_COLUMNS, PARTICIPANT_COLUMNS, Row
+from prakerja_ledger.projecting.rows import FINDING_COLUMNS, LINE_COLUMNS, PARTICIPANT_COLUMNS, Row
 from prakerja_ledger.projecting.tables import Slot, State
-from prakerja_ledger.reading.pages import Place, Wanted
+from prakerja_ledger.reading.pages import FindingPlace, Place, Wanted, WantedFindings
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.stores.projection_sql import PREFIX, Dialect
 
@@ -24,7 +24,8 @@ _UNPAID: Final = (
     "cause",
     "owner",
 )
-_DAYS: Final = frozenset({"due_on", "earned_on", "turns_on"})
+_FINDING: Final = tuple(name for name in FINDING_COLUMNS if name != "origin")
+_DAYS: Final = frozenset({"due_on", "earned_on", "turns_on", "date"})
 
 
 class SQLQuestions(ABC):
@@ -106,10 +107,42 @@ class SQLQuestions(ABC):
         )
         return self._dated(_UNPAID, found)
 
+    def finding_rows(
+        self, wanted: WantedFindings, after: FindingPlace | None, limit: int
+    ) -> list[Row]:
+        """Findings after a place, in their order."""
+        mark, where = self.dialect.mark, ["true"]
+        parameters: list[Any] = []
+        if wanted.code is not None:
+            where.append(f"code = {mark}")
+            parameters.append(wanted.code)
+        if wanted.subject is not None:
+            where.append(f"subject = {mark}")
+            parameters.append(self.kept(wanted.subject))
+        if after is not None:
+            on, subject, code, detail, alike = after
+            marks = ", ".join([mark] * len(after))
+            where.append(f"date >= {mark} AND (date, subject, code, detail, alike) > ({marks})")
+            place = (on.isoformat(), self.kept(subject), code, detail, alike)
+            parameters += [on.isoformat(), *place]
+        found = self.rows(
+            f"SELECT {', '.join(_FINDING)} FROM projected_findings WHERE {' AND '.join(where)} "
+            f"ORDER BY date, subject, code, detail, alike LIMIT {limit}",
+            parameters,
+        )
+        return self._dated(_FINDING, found)
+
     def undecided(self) -> list[str]:
         """Those who cannot be judged, and have no lines."""
+        return self._with("problem")
+
+    def unjudged(self) -> list[str]:
+        """Those of whom some finding cannot be judged."""
+        return self._with("unjudged")
+
+    def _with(self, what: str) -> list[str]:
         found = self.rows(
-            "SELECT participant FROM projected_participants WHERE problem IS NOT NULL "
+            f"SELECT participant FROM projected_participants WHERE {what} IS NOT NULL "
             "ORDER BY participant"
         )
         return [self.given(name) for (name,) in found]

@@ -15,7 +15,7 @@ from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.reading.totals import GROUPINGS
 
 PREFIX: Final = {Slot.LIVE: "projected", Slot.NEXT: "next"}
-TABLES: Final = ("participants", "lines", "totals")
+TABLES: Final = ("participants", "lines", "totals", "findings", "uses")
 
 
 @frozen(kw_only=True)
@@ -28,10 +28,14 @@ class Dialect:
     """The type of texts that are compared by code point."""
     day: str
     """The type of days."""
-    members: str
-    """Whether a participant is one of those chosen."""
+    chosen: str
+    """Whether what `{}` names is one of those chosen."""
     closing: str
     """What a CREATE TABLE ends with."""
+
+    def is_chosen(self, column: str) -> str:
+        """Whether a column is one of those chosen."""
+        return self.chosen.format(column)
 
 
 STATE: Final = """\
@@ -55,7 +59,8 @@ CREATE TABLE {p}_participants (
     participant {text} PRIMARY KEY,
     wave bigint, scheme {text}, standing {text}, -- null: no statement yet, or a problem
     turns_on {day}, -- the day from which the rows may read differently though nothing is recorded
-    problem {text}
+    problem {text}, -- why there are no lines: the list of holidays is too short
+    unjudged {text} -- why a finding cannot be judged, in the same way
 ){closing};
 CREATE TABLE {p}_lines (
     participant {text} NOT NULL,
@@ -78,19 +83,42 @@ CREATE TABLE {p}_totals (
     {amounts},
     PRIMARY KEY (grouping_by, key)
 ){closing};
+CREATE TABLE {p}_findings (
+    subject {text} NOT NULL, -- a participant, a package or a course, as the code has it
+    date {day} NOT NULL,
+    code {text} NOT NULL,
+    detail {text} NOT NULL, -- a JSON object
+    alike integer NOT NULL, -- numbers those that differ in their evidence alone
+    amount bigint, -- whole rupiah at stake, or null
+    evidence {text} NOT NULL, -- source and id of the facts behind it, a JSON array
+    origin {text} NOT NULL -- what it is made anew with: the projection's own matter
+);
+CREATE TABLE {p}_uses ( -- what concerns the findings of others: the projection's own matter
+    kind {text} NOT NULL, -- account, certificate, evaluated, bought or offered
+    key {text} NOT NULL, -- which account, certificate, course or package
+    who {text} NOT NULL, -- the participant; where a course is offered: the package
+    part {text} NOT NULL, -- the course that a certificate is of, else ''
+    PRIMARY KEY (kind, key, who, part)
+){closing};
 """
 
 _INDEXES: Final = """\
 CREATE INDEX {p}_{g}_unpaid ON {p}_lines (due_on, participant, line) WHERE unpaid > 0;
 CREATE INDEX {p}_{g}_undecided ON {p}_participants (participant) WHERE problem IS NOT NULL;
 CREATE INDEX {p}_{g}_turns ON {p}_participants (turns_on);
+CREATE INDEX {p}_{g}_unjudged ON {p}_participants (participant) WHERE unjudged IS NOT NULL;
+CREATE INDEX {p}_{g}_findings ON {p}_findings (date, subject, code);
+CREATE INDEX {p}_{g}_codes ON {p}_findings (code, date, subject);
+CREATE INDEX {p}_{g}_subjects ON {p}_findings (subject, date);
+CREATE INDEX {p}_{g}_origins ON {p}_findings (origin);
+CREATE INDEX {p}_{g}_users ON {p}_uses (who);
 """
 
 _VIEWS: Final = """\
 CREATE VIEW projected_unpaid AS
 SELECT l.participant, l.wave, l.line, l.unpaid, l.status, l.due_on,
     CASE WHEN l.overdue > 0 THEN t.number - d.number ELSE 0 END AS overdue_working_days,
-    l.cause, l.owner, l.scheme, l.standing
+    l.cause, l.owner, l.causes, l.evidence, l.scheme, l.standing
 FROM projection AS p
 JOIN working_days AS t ON t.day = p.day
 JOIN projected_lines AS l ON l.unpaid > 0
@@ -128,13 +156,18 @@ def slot_script(slot: Slot, dialect: Dialect, generation: int) -> str:
     ) + views
 
 
+def drop_script(slot: Slot) -> str:
+    """The tables of a slot are gone."""
+    return "".join(f"DROP TABLE IF EXISTS {PREFIX[slot]}_{name};\n" for name in TABLES)
+
+
 def swap_script(dialect: Dialect) -> str:
     """The tables that were built beside take the place of the others."""
     old, new = PREFIX[Slot.LIVE], PREFIX[Slot.NEXT]
     return "".join(
         [
             *(f"DROP VIEW IF EXISTS {view};\n" for view in VIEWS),
-            *(f"DROP TABLE IF EXISTS {old}_{name};\n" for name in TABLES),
+            drop_script(Slot.LIVE),
             *(f"ALTER TABLE {new}_{name} RENAME TO {old}_{name};\n" for name in TABLES),
             _filled(_VIEWS, Slot.LIVE, dialect),
         ]
@@ -156,7 +189,7 @@ def totals_moves(slot: Slot, dialect: Dialect, sign: str, *, whole: bool) -> lis
     names = ("participants", "lines", "entitlement", *AMOUNTS)
     sums = ", ".join(f"{sign}sum({name})" for name in ("amount", *AMOUNTS))
     adds = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in names)
-    where = "true" if whole else dialect.members
+    where = "true" if whole else dialect.is_chosen("participant")
     return [
         f"INSERT INTO {p}_totals AS t (grouping_by, key, {', '.join(names)}) "
         f"SELECT '{by}', coalesce(CAST({by} AS text), ''), {sign}count(DISTINCT participant), "

@@ -31,7 +31,7 @@ DIALECT: Final = Dialect(
     mark="?",
     text="text",
     day="text",
-    members="participant IN (SELECT id FROM temp.chosen)",
+    chosen="{} IN (SELECT id FROM temp.chosen)",
     closing=" WITHOUT ROWID",
 )
 
@@ -68,7 +68,7 @@ class SQLiteChange(SQLChange):
         self._recorder._insert_tracking(self._cursor, tracking)  # noqa: SLF001  # the library's seam
 
     def choose(self, names: Sequence[str]) -> Sequence[Any]:
-        """Name participants in a table of this connection's own."""
+        """Names in a table of this connection's own."""
         self._sqlite.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (id text PRIMARY KEY)")
         self._sqlite.execute("DELETE FROM temp.chosen")
         self._sqlite.executemany("INSERT INTO temp.chosen VALUES (?)", [(name,) for name in names])
