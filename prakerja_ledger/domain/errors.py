@@ -15,7 +15,7 @@ from attrs import field, frozen
 class PrakerjaLedgerError(Exception):
     """The root: every error that this package raises on purpose."""
 
-    code: ClassVar[str] = "ERROR"
+    code: str = "ERROR"
     template: ClassVar[str] = "{problem}"
 
     def __init__(self, **fields: Any) -> None:
@@ -128,7 +128,7 @@ class Refused(PrakerjaLedgerError):
 
     def __init__(self, *, refusal: Refusal) -> None:
         super().__init__(refusal=refusal)
-        self.code = refusal.code  # type: ignore[misc]  # each refusal has its own
+        self.code: str = refusal.code  # each refusal has its own
 
 
 class Conflict(PrakerjaLedgerError):

@@ -17,7 +17,7 @@ class TestClock:
     def __init__(self, now: datetime) -> None:
         if now.utcoffset() is None:
             raise wrong("now", now, "an aware datetime")
-        self.now = now.astimezone(UTC)
+        self.now: datetime = now.astimezone(UTC)
 
     def __call__(self) -> datetime:
         return self.now
