@@ -10,7 +10,10 @@ _WIB = timezone(timedelta(hours=7))
 
 
 class TestClock:
-    """Stands still until it is moved. Given to `Ledger.open(…, clock=clock)`."""
+    """Stands still until it is moved. Given to `Ledger.open(…, clock=clock)`.
+
+    Begins at `now`. Raises InvalidField where that is no aware datetime.
+    """
 
     __test__ = False  # no test class, whatever its name begins with
 

@@ -23,7 +23,9 @@ from prakerja_ledger.domain.time import Instant, instant
 texts: st.SearchStrategy[str] = st.text(
     st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200
 )
+"""Texts that a field of a fact takes."""
 rupiah: st.SearchStrategy[int] = st.integers(1, LARGEST_INTEGER)
+"""Whole rupiah from 1."""
 days: st.SearchStrategy[date] = st.dates()
 courses: st.SearchStrategy[tuple[Course, ...]] = st.lists(
     st.builds(Course, course=texts, institution=texts),
@@ -90,6 +92,7 @@ def facts_of(kind: type[Fact]) -> st.SearchStrategy[Fact]:
 
 
 facts: st.SearchStrategy[Fact] = st.one_of([facts_of(kind) for kind in FACTS.values()])
+"""Any fact of any kind."""
 
 
 @st.composite
@@ -107,6 +110,7 @@ def timestamps(draw: st.DrawFn) -> str:
 
 
 instants: st.SearchStrategy[Instant] = timestamps().map(instant)
+"""Any instant that the format takes."""
 
 
 @st.composite
