@@ -10,14 +10,20 @@ written here, in tables that must name every kind, status, cause code and findin
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 from click.testing import CliRunner
 
+import prakerja_ledger
+from prakerja_ledger.deciding import rules
+from prakerja_ledger.deciding.commands import FACT_OF, Command, Instruct
 from prakerja_ledger.domain import errors, facts, vocabulary
 from prakerja_ledger.domain.errors import InvalidField, PrakerjaLedgerError, Refusal, Refused
 from prakerja_ledger.domain.facts import FACTS, Course
@@ -35,6 +41,7 @@ from prakerja_ledger.reading.causes import OWNED_BY_REASON, OWNERS, Cause
 from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.record_checks import LATE_AFTER_WORKING_DAYS
 from prakerja_ledger.reading.statement import Standing, Status
+from prakerja_ledger.testing import plugin
 
 HERE: Final = Path(__file__).parent
 REFERENCE: Final = HERE / "reference"
@@ -535,6 +542,277 @@ error. On a terminal results are tables; in a pipe they are plain text. `NO_COLO
 """ + "\n".join(parts)
 
 
+# --- the Python API ------------------------------------------------------------------------------
+
+
+def auto(kind: str, name: str, **options: str) -> str:
+    """One object, said by Sphinx from its signature and docstrings."""
+    lines = [f".. auto{kind}:: {name}", *(f"   :{option}: {value}".rstrip() for option, value in options.items())]
+    return "```{eval-rst}\n" + "\n".join(lines) + "\n```\n"
+
+
+def value(name: str) -> str:
+    """A class of values: every field, with its words where its name does not say it all."""
+    return auto("class", name, members="", **{"undoc-members": ""})
+
+
+def module(name: str) -> str:
+    return f"```{{eval-rst}}\n.. py:module:: prakerja_ledger.{name}\n```\n"
+
+
+def public(*names: str) -> list[str]:
+    return [f"prakerja_ledger.{name}" for name in names]
+
+
+def values(*names: str) -> str:
+    return "\n".join(value(name) for name in names)
+
+
+def api() -> str:
+    return """# Python API
+
+What a program imports, from `prakerja_ledger` itself unless the name says otherwise. Importing the
+package does nothing; each name is fetched when it is first used. [For
+developers](../howto/developers.md) shows them at work.
+
+Throughout: money is whole rupiah, a plain `int`. A day is a `datetime.date` and means the calendar
+date in WIB (UTC+7). Every error raised on purpose is a [PrakerjaLedgerError](api-errors.md). Each
+symbol says its type, for mypy and pyright.
+
+```{toctree}
+:maxdepth: 1
+
+api-ledger
+api-commands
+api-facts
+api-reading
+api-projection
+api-schemes
+api-errors
+api-testing
+```
+"""
+
+
+def api_ledger() -> str:
+    own = "registrar, streams"  # for the package's own import and projections
+    ledger = {"members": "", "inherited-members": "", "exclude-members": own}
+    feed = values("prakerja_ledger.ledger.feed.FeedPage", "prakerja_ledger.ledger.feed.FedEvent")
+    return f"""# The ledger
+
+{auto("class", "prakerja_ledger.Ledger()", **ledger)}
+{values(*public("Receipt", "CloudEvent"))}
+{auto("data", "prakerja_ledger.ledger.cloudevent.Recordable", **{"no-value": ""})}
+## In an event loop
+
+{auto("class", "prakerja_ledger.AsyncLedger", members="")}
+## The feed
+
+{feed}"""
+
+
+COMMAND_REFUSED: Final[Mapping[str, tuple[str, str]]] = {
+    "REVOKED": ("`PurchaseTraining`, `Instruct`", "the participation stands revoked"),
+    "PACKAGE_SALES_STOPPED": ("`PurchaseTraining`", "a stop of package sales names the platform and is in effect"),
+    "BALANCE_NOT_ENOUGH": ("`PurchaseTraining`", "the price is above what is left of the training balance"),
+    "NO_SUCH_LINE": ("`Instruct`", "the line is none that cash is paid on"),
+    "LINE_PAID": ("`Instruct`", "the line is paid already"),
+    "LINE_FORFEITED": ("`Instruct`", "the line is forfeited"),
+    "LINE_NOT_EARNED": ("`Instruct`", "the line is not earned, or not yet"),
+    "LINE_IN_FLIGHT": ("`Instruct`", "a transfer on the line has no outcome yet"),
+    "PAYMENTS_HELD": ("`Instruct`", "all payments are held"),
+    "ACCOUNT_NOT_ON_RECORD": ("`Instruct`", "no account is linked"),
+    "ACCOUNT_REJECTED": ("`Instruct`", "the linked account was rejected"),
+    "ACCOUNT_NOT_VERIFIED": ("`Instruct`", "the linked account is not verified"),
+    "OTHER_ACCOUNT": ("`Instruct`", "the provider or the account is not the linked one"),
+    "MORE_THAN_UNPAID": ("`Instruct`", "the amount is above what is unpaid"),
+}
+
+
+def _need(default: Any) -> str:
+    if default is attrs.NOTHING:
+        return "required"
+    return "optional" if default is None else f"otherwise `{default}`"
+
+
+def command(kind: type[Command]) -> str:
+    becomes = FACT_OF[kind]
+    rules_of = attrs.fields_dict(kind if kind is Instruct else becomes)  # type: ignore[arg-type]
+    own = [a for a in attrs.fields(kind) if a.name not in attrs.fields_dict(Command)]
+    rows = [
+        (code(a.name), expected(rules_of[a.name]), _need(a.default))
+        for a in own
+    ]
+    fields = table(("field", "takes", ""), rows) + "\n" if rows else ""
+    return f"""{auto("class", f"prakerja_ledger.commands.{kind.__name__}", **{"no-members": ""})}
+Becomes [`{becomes.kind}`](events.md#{becomes.kind}).
+
+{fields}"""
+
+
+def api_commands() -> str:
+    known = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+|REVOKED)"', inspect.getsource(rules)))
+    assert known == COMMAND_REFUSED.keys(), "a refusal is not described"
+    refusals = table(("`code`", "of", "when"), [(code(c), *words) for c, words in COMMAND_REFUSED.items()])
+    return f"""# Commands in Python
+
+{module("commands")}
+What somebody asks [the ledger](api-ledger.md) to record now, as `commands.Enrol(…)`: see
+`Ledger.execute`. Each becomes one fact, or is refused. A command's fields are judged when it is made,
+by the rules of the fact that it becomes.
+
+{value("prakerja_ledger.commands.Command")}
+## Refused by a rule of the programme
+
+`Refused` then has one of these codes. Other codes are those of the [quarantine](quarantine.md): the
+history forbids it, whatever the programme says.
+
+{refusals}
+## The commands
+
+""" + "\n".join(command(kind) for kind in FACT_OF)
+
+
+def api_facts() -> str:
+    kinds = "\n".join(
+        auto("class", f"prakerja_ledger.facts.{kind.__name__}", **{"no-members": ""})
+        + f"\nIn a history [`{kind.kind}`](events.md#{kind.kind}).\n"
+        for kind in FACTS.values()
+    )
+    return f"""# Facts in Python
+
+{module("facts")}
+What happened, as `facts.Enrolled(…)`. A fact is carried by a [`CloudEvent`](api-ledger.md). What may stand in each
+field, and when the fact is legal, stands under its name in a history. Construction checks every field
+and raises `InvalidField`.
+
+{auto("class", "prakerja_ledger.facts.Fact()", members="")}
+{auto("class", "prakerja_ledger.facts.Course", **{"no-members": ""})}
+{kinds}"""
+
+
+def api_reading() -> str:
+    page = "prakerja_ledger.reading.pages."
+    of_answer = {"members": "", "undoc-members": "", "show-inheritance": ""}
+    answers = "\n".join(auto("class", page + one, **of_answer) for one in ("UnpaidPage", "Totals"))
+    causes = values("prakerja_ledger.reading.causes.Because", "prakerja_ledger.reading.causes.Cause", "prakerja_ledger.domain.vocabulary.Owner")
+    total = {"members": "", "undoc-members": "", "exclude-members": "add"}
+    tally = {"members": "", "undoc-members": "", "exclude-members": "count"}
+    evaluation = auto("class", "prakerja_ledger.Evaluation()", members="", **{"exclude-members": "around"})
+    moments = "\n".join(auto("function", f"prakerja_ledger.domain.time.{one}") for one in ("instant", "known_at"))
+    return f"""# Statements and other answers
+
+What the amounts mean, and when a line is earned and due: [owed and paid](../concepts/owed-and-paid.md).
+The words of each [status](statuses.md), [cause](causes.md) and [finding](findings.md) have pages of
+their own.
+
+{values(*public("Statement", "StatementLine"))}
+{values("prakerja_ledger.reading.statement.Status", "prakerja_ledger.reading.statement.Standing")}
+{causes}
+## May a line be paid
+
+{values(*public("Permission", "May"))}
+## Pages and totals
+
+{value(page + "Answer")}
+{answers}
+{value(page + "UnpaidLine")}
+{auto("class", "prakerja_ledger.reading.totals.Total()", **total)}
+## What is recorded
+
+{value(page + "Timeline")}
+{auto("class", "prakerja_ledger.domain.events.Event", members="")}
+## A history of a file or of a ledger
+
+{auto("function", "prakerja_ledger.open_history")}
+{auto("class", "prakerja_ledger.interfaces.source.History()", members="")}
+{auto("class", "prakerja_ledger.interfaces.source.Tally()", **tally)}
+{evaluation}
+{value("prakerja_ledger.reading.finding.Finding")}
+{auto("class", "prakerja_ledger.reading.finding.Code", **{"no-members": ""})}
+## A view, and instants
+
+{auto("class", "prakerja_ledger.View", members="", **{"exclude-members": "bound"})}
+{auto("data", "prakerja_ledger.domain.time.Instant", **{"no-value": ""})}
+{moments}"""
+
+
+def api_projection() -> str:
+    return f"""# The projection
+
+{auto("class", "prakerja_ledger.Projection()", members="")}
+{value("prakerja_ledger.projecting.projector.Lag")}
+{value("prakerja_ledger.projecting.tables.State")}
+{auto("class", "prakerja_ledger.projecting.tables.Slot", **{"no-members": ""})}
+{auto("class", "prakerja_ledger.projecting.projector.Watcher()", members="", **{"special-members": "__call__"})}"""
+
+
+def api_schemes() -> str:
+    calendar = {"members": "", "exclude-members": "working_days"}
+    return f"""# Programme and schemes
+
+The numbers of each scheme, with their sources, stand under [schemes](schemes.md).
+
+```{{eval-rst}}
+.. py:data:: prakerja_ledger.KARTU_PRAKERJA
+   :type: ~prakerja_ledger.Programme
+
+   The programme: its {len(KARTU_PRAKERJA.schemes)} schemes, and the working days of Indonesia.
+```
+
+{value("prakerja_ledger.Programme")}
+{auto("class", "prakerja_ledger.Scheme", members="", **{"undoc-members": "", "exclude-members": "cash_lines"})}
+{value("prakerja_ledger.Instalments")}
+{auto("class", "prakerja_ledger.domain.calendar.WorkingCalendar", **calendar)}"""
+
+
+def api_errors() -> str:
+    def where(kind: type[PrakerjaLedgerError]) -> str:
+        home = "prakerja_ledger" if kind.__name__ in prakerja_ledger.__all__ else kind.__module__
+        return f"{home}.{kind.__name__}()"
+
+    own = [kind for kind, _ in _descendants(PrakerjaLedgerError) if kind.__module__ == errors.__name__]
+    rest = {"no-members": "", "show-inheritance": ""}
+    said = "\n".join(auto("class", where(kind), **rest).replace("autoclass", "autoexception") for kind in own)
+    root = auto("exception", "prakerja_ledger.PrakerjaLedgerError()", members="")
+    return f"""# Errors in Python
+
+Catch the family, not the single kind: `InvalidInput`, `Refused`, `Conflict`, `OutcomeUnknown`,
+`LedgerFault`. Codes and texts of all stand under [errors](errors.md).
+
+{root}
+{said}
+{value("prakerja_ledger.domain.errors.Refusal")}"""
+
+
+def api_testing() -> str:
+    fixtures = ("ledger", "frozen_ledger", "postgres_ledger", "prakerja_clock", "bank_that_lies")
+    rows = [(code(name), docstring(getattr(plugin, name))) for name in fixtures]
+    drawn = "prakerja_ledger.testing.strategies."
+    strategies = [auto("data", drawn + one, **{"no-value": ""}) for one in ("facts", "instants", "texts", "rupiah")]
+    strategies += [auto("function", drawn + one) for one in ("facts_of", "events", "timestamps")]
+    return f"""# For tests
+
+The extra `testing`. [Test what you built on it](../howto/testing.md) shows them at work.
+
+## Fixtures for pytest
+
+Found by pytest as soon as the package is installed. A fixture of the same name in your own suite goes
+before it.
+
+{table(("fixture", "is"), rows)}
+## A clock and a bank
+
+{auto("class", "prakerja_ledger.testing.clock.TestClock", members="")}
+{auto("class", "prakerja_ledger.testing.bank.BankThatLies(seed=0, lies=None)", members="")}
+{value("prakerja_ledger.testing.bank.Lie")}
+{value("prakerja_ledger.testing.bank.Reported")}
+{auto("exception", "prakerja_ledger.testing.bank.NoReply()", **{"no-members": ""})}
+## Hypothesis strategies
+
+""" + "\n".join(strategies)
+
+
 # --- all -----------------------------------------------------------------------------------------
 
 INDEX: Final = """# Reference
@@ -554,6 +832,7 @@ findings
 quarantine
 errors
 commands
+api
 ```
 """
 PAGES: Final = {
@@ -568,6 +847,15 @@ PAGES: Final = {
     "quarantine": quarantine,
     "errors": errors_page,
     "commands": commands,
+    "api": api,
+    "api-ledger": api_ledger,
+    "api-commands": api_commands,
+    "api-facts": api_facts,
+    "api-reading": api_reading,
+    "api-projection": api_projection,
+    "api-schemes": api_schemes,
+    "api-errors": api_errors,
+    "api-testing": api_testing,
 }
 
 

@@ -6,6 +6,7 @@ the difference before you keep it.
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import re
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from functools import reduce
@@ -21,6 +23,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+import prakerja_ledger
+from prakerja_ledger import AsyncLedger, Ledger, Projection, facts
+from prakerja_ledger.deciding.commands import FACT_OF
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -45,16 +51,47 @@ def slug(heading: str) -> str:
 # --- the pages build ------------------------------------------------------------------------------
 
 
-def test_the_pages_build_without_a_warning(tmp_path):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The pages as HTML. Two workers need not build them twice: its tests are one group."""
+    folder = tmp_path_factory.mktemp("docs")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     done = subprocess.run(
-        [*command, "-d", tmp_path / "doctrees", DOCS, tmp_path / "html"],
+        [*command, "-d", folder / "doctrees", DOCS, folder / "html"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "html" / "index.html").is_file()
+    return folder / "html"
+
+
+@pytest.mark.xdist_group("docs-html")
+def test_the_pages_build_without_a_warning(built):
+    assert (built / "index.html").is_file()
+
+
+def described(html: Path) -> set[str]:
+    """The Python objects that the pages describe, by the names they have there."""
+    *_, packed = (html / "objects.inv").read_bytes().split(b"\n", 4)
+    lines = zlib.decompress(packed).decode().splitlines()
+    return {line.split()[0] for line in lines if line.split()[1].startswith("py:")}
+
+
+def methods_of(kind: type) -> set[str]:
+    own = {"registrar", "streams"}  # for the package's importer and its projections
+    names = {name for name, _ in inspect.getmembers(kind, inspect.isroutine) if name[0] != "_"}
+    return {f"prakerja_ledger.{kind.__name__}.{name}" for name in names - own}
+
+
+@pytest.mark.xdist_group("docs-html")
+def test_every_public_name_is_in_the_reference(built):
+    public = {f"prakerja_ledger.{name}" for name in prakerja_ledger.__all__}
+    public |= {f"prakerja_ledger.commands.{kind.__name__}" for kind in FACT_OF}
+    public |= {f"prakerja_ledger.facts.{kind.__name__}" for kind in facts.FACTS.values()}
+    for kind in (Ledger, AsyncLedger, Projection):
+        public |= methods_of(kind)
+    assert public - described(built) == set()
 
 
 def test_the_reference_is_what_the_code_says():

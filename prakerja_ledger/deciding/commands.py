@@ -32,10 +32,13 @@ class Command:
     """
 
     source: str = field(validator=is_name)
+    """Who asks, such as `//office`; 1 to 200 characters, as `id` and `subject`."""
     id: str = field(validator=is_name)
+    """The name of what is asked for there."""
     subject: str = field(validator=is_name)
     """The participant; the package for package commands; `programme` for those of the programme."""
     time: str | datetime | None = field(default=None, validator=or_absent(is_moment))
+    """When it happens in the world: RFC 3339 with offset, or an aware datetime."""
 
     def __attrs_post_init__(self) -> None:
         """The fields are judged by the fact that they would become: their rules stand there once.

@@ -19,7 +19,9 @@ class May(StrEnum):
     """The answer."""
 
     YES = "yes"
+    """It is earned, and nothing stands against paying what is unpaid."""
     NO = "no"
+    """It is paid, forfeited or not earned, or a cause stands against it."""
     UNKNOWN = "unknown"
     """An attempt has no outcome yet. Paying again could pay twice; so could calling it unpaid."""
 
@@ -29,8 +31,10 @@ class Permission:
     """Whether a line may be paid, with the causes and the evidence of the answer."""
 
     line: StatementLine
+    """The line as the statement of that day has it."""
     answer: May
     causes: Sequence[Because]
+    """Of no: what stands against it. Otherwise the causes why the line is not paid yet."""
     dated_later: Sequence[Event] = ()
     """Events dated after the day of the answer that stand against it all the same."""
 

@@ -15,11 +15,14 @@ from attrs import field, frozen
 class PrakerjaLedgerError(Exception):
     """The root: every error that this package raises on purpose."""
 
-    code: ClassVar[str] = "ERROR"
+    code: str = "ERROR"
+    """What programs go by; it does not change."""
     template: ClassVar[str] = "{problem}"
+    """The text with its fields in braces; the message id of its translation."""
 
     def __init__(self, **fields: Any) -> None:
         self.fields: Mapping[str, Any] = fields
+        """What the text is made of, by name."""
         super().__init__(self.template.format(**fields))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -119,16 +122,17 @@ class NoSuchLine(InvalidInput):
 
 
 class Refused(PrakerjaLedgerError):
-    """The ledger will not record this event: its format or its history forbids it.
+    """The ledger will not record this: the format, the history, or a rule of the programme forbids it.
 
-    `code` is the quarantine code that an import would have given the line.
+    `code` is the quarantine code that an import would have given the line, or that of the rule which
+    forbids a command. Nothing was written.
     """
 
     template = "{refusal}"
 
     def __init__(self, *, refusal: Refusal) -> None:
         super().__init__(refusal=refusal)
-        self.code = refusal.code  # type: ignore[misc]  # each refusal has its own
+        self.code: str = refusal.code  # each refusal has its own
 
 
 class Conflict(PrakerjaLedgerError):

@@ -33,6 +33,7 @@ class Event(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, str]:
+        """`source` and `id`."""
         return (self.source, self.id)
 
     @property

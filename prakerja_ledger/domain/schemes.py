@@ -44,10 +44,11 @@ def line_of(component: str, instalment: int) -> Line:
 
 @frozen
 class Instalments:
-    """So many payments of one amount (whole rupiah)."""
+    """So many payments of one amount. Raises InvalidField."""
 
     count: int = field(validator=is_integer(0))
     each: int = field(kw_only=True, validator=is_money(at_least=0))
+    """Whole rupiah."""
 
 
 _are_instalments: Final[Validator] = is_made_of(Instalments, "Instalments(count, each=rupiah)")
@@ -70,18 +71,27 @@ class Scheme:
     waves: range = field(validator=is_made_of(range, "a range of waves, such as range(72, 80)"))
     """The intake waves it was made for; an open end is a very long range."""
     training_balance: int = field(validator=is_money(at_least=0))
+    """To be spent on courses, never paid out."""
     post_training: Instalments = field(validator=_are_instalments)
+    """Cash after the first course."""
     survey: Instalments = field(validator=_are_instalments)
+    """Cash for evaluation surveys."""
     payment_window_working_days: int = field(validator=is_integer(0))
     """From the day a post-training line is earned until it is due."""
     survey_payment_days: int = field(validator=is_integer(0))
     """Calendar days from the day a survey line is earned until it is due."""
     first_purchase_days: int = field(validator=is_integer(0))
+    """Calendar days from the enrolment within which the first purchase is to be made."""
     first_course_by: date | None = field(default=None, validator=_may_be_a_day)
+    """The last day, in WIB, to have completed a first course; after it cash not paid is forfeited."""
     surveys_by: date | None = field(default=None, validator=_may_be_a_day)
+    """The last day to have submitted surveys; after it the lines that lack one are forfeited."""
     account_linked_by: date | None = field(default=None, validator=_may_be_a_day)
+    """The day at whose end an account must stand linked; else cash not paid is forfeited after it."""
     training_used_by: date | None = field(default=None, validator=_may_be_a_day)
+    """The last day to spend the training balance; what is left is forfeited."""
     sources: tuple[str, ...] = field(default=(), validator=_are_texts)
+    """Where the numbers come from: decrees, and notices of the programme office."""
 
     @property
     def total(self) -> int:
@@ -190,6 +200,7 @@ class Programme:
     """
 
     schemes: Mapping[str, Scheme] = field(validator=_are_schemes)
+    """Each scheme by its id."""
     calendar: WorkingCalendar = field(
         default=INDONESIA, validator=is_made_of(WorkingCalendar, "a WorkingCalendar")
     )
@@ -203,7 +214,7 @@ class Programme:
             raise UnknownScheme(scheme=scheme_id, known=known) from None
 
     def registering(self, *schemes: Scheme) -> Programme:
-        """The same programme with further schemes; one of a known id replaces it."""
+        """The same programme with further schemes; one of a known id replaces it. Raises InvalidField."""
         _check_schemes(schemes)
         return evolve(self, schemes={**self.schemes, **{scheme.id: scheme for scheme in schemes}})
 
@@ -226,3 +237,4 @@ KARTU_PRAKERJA: Final = Programme(
         )
     }
 )
+"""The programme: its five schemes from 2020 on, and the working days of Indonesia."""

@@ -17,6 +17,7 @@ from typing import Final, NewType
 from prakerja_ledger.domain.errors import InvalidDate, InvalidTimestamp
 
 Instant = NewType("Instant", str)
+"""The WIB wall clock as text, exact; `instant` and `known_at` make one."""
 
 WIB: Final = timedelta(hours=7)
 _WIB_ZONE: Final = timezone(WIB)
@@ -51,7 +52,7 @@ _MOST_KNOWN: Final = 1 << 17
 
 
 def instant(text: str) -> Instant:
-    """The instant of an RFC 3339 timestamp. Raises InvalidTimestamp."""
+    """The instant of an RFC 3339 timestamp with offset. Raises InvalidTimestamp."""
     if (
         len(text) == _IN_WIB_WITHOUT_FRACTION
         and text[19:] == "+07:00"

@@ -56,7 +56,7 @@ class AsyncLedger:
         create: bool = True,
         threads: int = _THREADS,
     ) -> Self:
-        """As `Ledger.open`."""
+        """As `Ledger.open`; at most `threads` calls are under way at once, the others wait."""
         opening = partial(Ledger.open, url, programme=programme, clock=clock, create=create)
         return cls(await asyncio.to_thread(opening), threads=threads)
 
@@ -72,7 +72,10 @@ class AsyncLedger:
         await self.close()
 
     async def close(self) -> None:
-        """Wait for what is under way, then let go of files and connections."""
+        """Wait for what is under way, then let go of files and connections.
+
+        A call made afterwards is a RuntimeError.
+        """
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self.ledger.close)
 

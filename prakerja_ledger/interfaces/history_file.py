@@ -30,9 +30,9 @@ class OverlongLine:
     """A line above the longest length: kept whole on disk, its first bytes at hand."""
 
     def __init__(self, start: bytes) -> None:
-        self.head = start[: LONGEST_LINE + 1]
+        self.head: bytes = start[: LONGEST_LINE + 1]
         self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by its reader
-        self.blank = True
+        self.blank: bool = True
         self.add(start)
 
     def add(self, piece: bytes) -> None:

@@ -27,8 +27,8 @@ class QuarantineFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.reasons_path = reasons_beside(path)
-        self.count = 0
+        self.reasons_path: Path = reasons_beside(path)
+        self.count: int = 0
         self._lines: IO[bytes] | None = None
         self._reasons: IO[bytes] | None = None
 

@@ -61,6 +61,7 @@ class Tally:
     recorded: int = 0
     duplicates: int = 0
     codes: Counter[str] = field(factory=Counter)
+    """Quarantined lines by code."""
     money_count: int = 0
     """Quarantined lines that speak of money."""
     money: list[tuple[int, str]] = field(factory=list)
@@ -71,6 +72,7 @@ class Tally:
 
     @property
     def quarantined(self) -> int:
+        """Lines that were not recorded."""
         return len(self._numbers)
 
     @property
@@ -158,6 +160,7 @@ class History:
     """A source as the reading commands see it."""
 
     name: str
+    """The file, or the URL without its password."""
     participants: Participants
     packages: Packages
     programme_stream: ProgrammeStream
@@ -177,6 +180,7 @@ class History:
 
     @property
     def quarantined(self) -> int:
+        """Lines that were not recorded; 0 of a ledger."""
         return 0 if self.tally is None else self.tally.quarantined
 
 
@@ -189,7 +193,13 @@ def is_ledger(source: str) -> bool:
 def open_history(
     source: str, programme: Programme = KARTU_PRAKERJA, tick: Tick = no_tick
 ) -> Iterator[History]:
-    """A source, read. Raises UnreadableSource."""
+    """A history file or a ledger, read: a context manager that gives a History.
+
+    `source` is the name of a file (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `-` for standard input) or the
+    URL of a ledger. A ledger is looked at as it stands, while the context lasts; lines of a file that
+    cannot be recorded are counted in the tally and have no effect. `tick` is called now and then with the
+    number of lines read so far. Raises UnreadableSource, and InvalidField for what is no programme.
+    """
     check_source(source)
     check_programme(programme)
     if is_ledger(source):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -59,7 +59,8 @@ class SpooledParticipants:
         self._at_hand: dict[str, Participant] = {}
         self._places: dict[str, int] = {}
         self._file: IO[bytes] | None = None
-        self.get = self._at_hand.get  # until the first generation is full, a plain dictionary
+        self.get: Callable[[str], Participant | None] = self._at_hand.get
+        # that of a plain dictionary, until the first generation is full
 
     def get_spooled(self, id: str) -> Participant | None:
         """The participant of that id, ready to be folded on."""
@@ -79,7 +80,7 @@ class SpooledParticipants:
     def _spill(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the register
-            self.get = self.get_spooled  # type: ignore[assignment]
+            self.get = self.get_spooled
         self._file.seek(0, 2)
         at = self._file.tell()
         for participant in self._at_hand.values():

@@ -60,9 +60,11 @@ class Asking:
     def may_pay(self, participant: str, line: Line, as_of: date | None = None) -> Permission:
         """Whether a line may be paid now, or could be on a day: yes, no or unknown, and why.
 
-        Now means today in WIB, by the ledger's clock, and no against what is recorded and dated
-        later: a clock may have gone back. With `as_of` only what is dated by that day is looked at.
-        Raises NotInView, and NoSuchLine where the statement has no such line.
+        `line` is such as `post-training/1`. Now means today in WIB, by the ledger's clock, and no against
+        what is recorded and dated later: a clock may have gone back. With `as_of` only what is dated by
+        that day is looked at. It promises nothing about the next moment: `Instruct` asks again, in the
+        transaction that writes. Raises NotInView, NoSuchLine where the statement has no such line,
+        CalendarTooShort where a due date lies beyond the list of holidays, and InvalidField.
         """
         on = today_by(self.clock) if as_of is None else as_of
         with self.journal.reading() as reading:
@@ -82,9 +84,12 @@ class Asking:
     def statement(
         self, participant: str, *, as_of: date, known_at: Instant | None = None
     ) -> Statement:
-        """A participant's statement as of a day, as known at a moment (open: all that is recorded).
+        """A participant's statement as of a day, as known at a moment.
 
-        Raises NotInView, and CalendarTooShort where a due date lies beyond the list of holidays.
+        What is dated by the end of `as_of` in WIB speaks; with `known_at` only what the programme had
+        learned by then, without it all that is recorded. No clock is looked at. Raises NotInView where no
+        enrolment is in view, CalendarTooShort where a due date lies beyond the list of holidays, and
+        InvalidField.
         """
         with self.journal.reading() as reading:
             view = View(as_of=as_of, known_at=known_at)
@@ -101,10 +106,12 @@ class Asking:
         after: Place | None = None,
         limit: int = 100,
     ) -> UnpaidPage:
-        """Unpaid lines as of a day (today in WIB), the longest overdue first, page by page.
+        """Unpaid lines as of a day (without one: today in WIB), the longest overdue first, page by page.
 
-        `after` is the last page's `next`. Works out every statement: a service asks a Projection, which
-        gives the same answer as of its day. Raises InvalidField.
+        Only those that meet every condition: the first `cause` and its `owner` by their words, the
+        `wave`, and at least `min_overdue` working days overdue. `limit` is the most lines of a page, 1 to
+        10,000; `after` is the last page's `next`. Works out every statement: a service asks a Projection,
+        which gives the same answer as of its day. Raises InvalidField.
         """
         wanted = Wanted(cause=cause, owner=owner, wave=wave, min_overdue=min_overdue)
         check_limit(limit)
@@ -139,17 +146,20 @@ class Asking:
         return findings_page(findings_of(found, wanted, after), limit, about)
 
     def totals(self, by: str, *, as_of: date | None = None) -> Totals:
-        """Sums of the lines as of a day (today in WIB), grouped.
+        """Sums of the lines as of a day (without one: today in WIB), in whole rupiah.
 
-        By wave, scheme, standing, line, status, cause or owner. Works out every statement, as `unpaid`
-        does. Raises InvalidField.
+        Grouped `by` wave, scheme, standing, line, status, cause or owner. Works out every statement, as
+        `unpaid` does. Raises InvalidField.
         """
         check_grouping(by)
         about, statements = self._everybody(as_of)
         return totals_of(by, totals(statements, by), about)
 
     def timeline(self, participant: str) -> Timeline:
-        """What is recorded of a participant, in the order of recording. Raises NotInView."""
+        """What is recorded of a participant, in the order of recording, whatever its date.
+
+        Raises NotInView where nothing is recorded of them, and InvalidField.
+        """
         check_text("participant", participant)
         with self.journal.reading() as reading:
             found = self.streams(reading).participants.get(participant)
@@ -186,7 +196,10 @@ class Asking:
         )
 
     def find(self, source: str, id: str) -> int | None:
-        """The position of the event of that identity; None where it was never recorded."""
+        """The position of the event of that identity; None where it is not recorded yet.
+
+        Waits for nobody: after OutcomeUnknown ask `Ledger.resolve`. Raises InvalidField.
+        """
         check_text("source", source)
         check_text("id", id)
         with self.journal.reading() as reading:
@@ -200,8 +213,9 @@ class Asking:
     def lines(self, after: int = 0) -> Iterator[bytes]:
         """Every recorded line beyond a position as it came, in the order of positions.
 
-        With one shard that is the order of recording, and reading on from the highest misses nothing.
-        With several, a later event can lie below a position already seen.
+        Each is one JSON object of history format 1, without a line break. With one shard that is the
+        order of recording, and reading on from the highest misses nothing. With several, a later event
+        can lie below a position already seen: `Ledger.feed` misses none. Raises InvalidField.
         """
         check_position("after", after)
         return self._lines(after)
@@ -215,14 +229,19 @@ class Asking:
         """Recorded events after a cursor, in order and without gaps; "" begins at the beginning.
 
         Ask again with the page's `cursor`: what is recorded meanwhile is on a later page, whatever
-        else happens. Raises InvalidField.
+        else happens. A page has at most `limit` events, 1 to 10,000 (with more shards than that, one of
+        each). Raises InvalidField for another limit, and for what is no cursor of this ledger.
         """
         return read_feed(self.journal, cursor, limit)
 
     def follow(
         self, cursor: str, until: Signal, *, idle: float = 0.1, limit: int = 1_000
     ) -> Iterator[FeedPage]:
-        """Pages of the feed as they come, until the signal is set; asks again after `idle` seconds."""
+        """Pages of the feed as they come, until the signal, a `threading.Event`, is set.
+
+        Where nothing new is recorded it asks again after `idle` seconds, and gives no empty page. Raises
+        as `Ledger.feed` does.
+        """
         return follow_feed(self.journal, cursor, until, idle=idle, limit=limit)
 
     def streams(self, reading: Reading) -> JournalStreams:

@@ -29,23 +29,29 @@ def _is_fact(_: object, attribute: Attribute[Any], value: object) -> None:
 class CloudEvent:
     """A CloudEvents 1.0 event that carries a fact.
 
-    `source` and `id` are the idempotency key: choose them so that a retry uses the same ones.
-    `time` is RFC 3339 with offset, or an aware datetime. Without a `recordedtime` the ledger stamps
-    its own clock. `attributes` are kept as they are (traceparent and the like). Raises InvalidField.
+    `source` and `id` are the idempotency key: choose them so that a retry uses the same ones. They and
+    the subject are texts of 1 to 200 characters; both times are RFC 3339 with offset, or an aware
+    datetime. Raises InvalidField.
     """
 
     source: str = field(validator=is_name)
+    """Who reports it, such as `//prakerja.go.id`."""
     id: str = field(validator=is_name)
+    """Its name there."""
     subject: str = field(validator=is_name)
+    """The participant's opaque id; the package's for package facts; `programme` for the programme's."""
     time: str | datetime = field(validator=_is_said)
+    """When it happened in the world."""
     fact: Fact = field(validator=_is_fact)
     recordedtime: str | datetime | None = field(default=None, validator=or_absent(_is_said))
+    """When the programme learned of it; without one the ledger stamps its own clock."""
     attributes: Mapping[str, Any] = field(
         factory=dict, validator=is_made_of(Mapping, "a mapping, such as {'traceparent': '00-…'}")
     )
+    """Kept as they are: traceparent and other extensions of CloudEvents."""
 
     def as_mapping(self) -> dict[str, Any]:
-        """The JSON object that history format 1 holds."""
+        """The JSON object that history format 1 holds. Raises InvalidField and InvalidTimestamp."""
         given: dict[str, Any] = {
             "specversion": "1.0",
             "id": self.id,

@@ -48,10 +48,12 @@ STORES: Final = {
 
 @frozen
 class Receipt:
-    """The event is on record at `position`; `duplicate` where it was so before this call."""
+    """The event is on record."""
 
     position: int
+    """Its place in the order of recording, from 1. In a ledger of several shards numbers are left out."""
     duplicate: bool = False
+    """Whether it was on record before this call, which then wrote nothing."""
 
 
 def _check_parts(programme: object, clock: object) -> None:
@@ -83,7 +85,12 @@ class Opener(Protocol):
 
 @define(eq=False)
 class Ledger(Asking):
-    """A journal with the law in front of it. Once closed, its methods raise LedgerFault."""
+    """A journal with the law in front of it.
+
+    Made by `Ledger.open`; as a context manager it closes at the end. Threads may share one. Once
+    closed, its methods raise LedgerFault; while it is open they raise it where the store fails, and then
+    nothing of the call was recorded.
+    """
 
     _registrars: list[Registrar] = field(init=False, factory=list)
     """Idle ones; a writer takes one for its turn, so that two threads never share one."""
@@ -120,10 +127,14 @@ class Ledger(Asking):
         clock: Clock = system_clock,
         create: bool = True,
     ) -> Self:
-        """Open the ledger behind a URL, such as `sqlite:///path.db`.
+        """Open the ledger behind a URL.
 
-        `create=False` refuses a ledger that does not exist yet. Raises UnreadableSource, and
-        InvalidField for another programme or clock than these can be; then nothing was created.
+        `sqlite:///relative.db` or `sqlite:////absolute.db`, `postgresql://host/database`, or
+        `memory://name`, which ends with the process. `programme` is the law it judges by. `clock` is a
+        function that takes nothing and gives an aware datetime: it stamps what has no recordedtime, and
+        says which day today is. `create=False` refuses a ledger that does not exist yet; on PostgreSQL
+        none is made here, but by the command `schema`. Raises UnreadableSource, and InvalidField for
+        another programme or clock than these can be; then nothing was created.
         """
         check_url(url)
         _check_parts(programme, clock)
@@ -157,16 +168,20 @@ class Ledger(Asking):
     def record(self, event: Recordable) -> Receipt:
         """Record one event; it is durable when this returns.
 
-        An event without a recordedtime is stamped with the ledger's clock. Recording the same event
-        again returns the position it has. Raises Conflict where its identity holds other content,
-        and Refused where the format or the history forbids it; then nothing was written.
+        An event without a recordedtime is stamped with the ledger's clock, or with its own time where
+        that is later. Recording the same event again returns the position it has. Rules of the programme
+        are not asked: what happened is recorded, and a rule broken is a finding. Raises InvalidInput for
+        what cannot be written as an event, Refused where the format or the history forbids it (`code` is
+        the quarantine code), and Conflict where its identity holds other content; then nothing was
+        written. Raises OutcomeUnknown where the store failed in the middle of the commit: `Ledger.resolve` tells.
         """
         return self.record_all([event])[0]
 
     def record_all(self, events: Iterable[Recordable]) -> list[Receipt]:
         """Record several events, of any streams, all or none; in this order.
 
-        Raises as `record` does, at the first that cannot be recorded; then nothing was written.
+        One Receipt for each, in the same order. Raises as `Ledger.record` does, at the first that cannot
+        be recorded; then nothing was written.
         """
         given = _several("events", events, "record")
         return self._observed(
@@ -177,15 +192,23 @@ class Ledger(Asking):
     """What happened elsewhere is recorded whatever rule it breaks: a rule broken is a finding."""
 
     def execute(self, command: Command) -> Receipt:
-        """Do what a command asks, if the programme's rules allow it now.
+        """Record what a command asks for, if the programme's rules allow it now.
 
-        Raises Refused with the rule's code, Conflict, or OutcomeUnknown; the same command again is a
-        duplicate.
+        The look and the write are one transaction, so that nothing recorded in between slips through.
+        The same command again is a duplicate, and is not judged again. Raises InvalidField for what is no
+        command, Refused with the rule's code (or the quarantine code, where the history forbids it), and
+        Conflict where the identity holds other content. An `Instruct` or a `PurchaseTraining` looks at
+        the statement, and raises NotInView and CalendarTooShort as that does. In all these cases nothing
+        was written. Raises OutcomeUnknown where the store failed in the middle of the commit.
         """
         return self.execute_all([command])[0]
 
     def execute_all(self, commands: Iterable[Command]) -> list[Receipt]:
-        """Do what several commands ask, all or none, each after the ones before it."""
+        """Record what several commands ask for, all or none, each judged after the ones before it.
+
+        One Receipt for each, in the same order. Raises as `Ledger.execute` does, at the first that is
+        refused; then nothing was written.
+        """
         given = _several("commands", commands, "execute")
         return self._observed(
             [Execution(command, self.programme, self.clock) for command in given], asks=True
@@ -299,8 +322,8 @@ class Ledger(Asking):
         """After OutcomeUnknown: where the event is recorded, or None where it is not.
 
         Waits for the writer's turn, so that nothing of that identity is still on its way here; an
-        answer of None stays true until somebody records it. Raises OutcomeUnknown where the store
-        cannot make sure of that: ask again.
+        answer of None stays true until somebody records it. A Receipt found is a duplicate. Raises
+        InvalidField, and OutcomeUnknown where the store cannot make sure of that: ask again.
         """
         check_text("source", source)
         check_text("id", id)

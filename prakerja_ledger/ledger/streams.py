@@ -91,11 +91,11 @@ class JournalStreams:
     def __init__(self, reading: Reading, mapper: LedgerMapper) -> None:
         self.reading = reading
         self._mapper = mapper
-        self.turn = 0
+        self.turn: int = 0
         self.complete = False
         """Whether everything ever recorded is at hand: what is not, is not there."""
-        self.participants = JournalParticipants(self)
-        self.packages = JournalPackages(self)
+        self.participants: JournalParticipants = JournalParticipants(self)
+        self.packages: JournalPackages = JournalPackages(self)
         self._programme = Kept(ProgrammeStream(PROGRAMME_SUBJECT), NEVER)
 
     def turn_over(self) -> None:

@@ -76,10 +76,10 @@ class Projection:
 
     @classmethod
     def open(cls, ledger: Ledger, into: str) -> Self:
-        """The projection of a ledger in a database: `sqlite:///rows.db` or `postgresql://…`.
+        """The projection of a ledger in a database: `sqlite:///rows.db` or `postgresql://host/database`.
 
         On PostgreSQL its tables stand in the schema that is named like the ledger's with
-        `_projection` put to it, and are made by the first `rebuild`. Raises UnreadableSource.
+        `_projection` put to it, and are made by the first `Projection.rebuild`. Raises UnreadableSource.
         """
         check_url(into)
         scheme = into.partition(":")[0]
@@ -110,15 +110,27 @@ class Projection:
     # --- keeping it current
 
     def run(self, watcher: Watcher = nobody) -> int:
-        """Build it where it is missing, let it age, catch up; how many participants were written."""
+        """Build it where it is missing, let it age, take in what is recorded by now.
+
+        Returns how many participants were written. Stopped at any moment, it goes on where it was; two at
+        once do no harm. `watcher` is told of progress now and then: so many participants were written
+        since it was last called. Raises LedgerFault for tables of another ledger, and where another
+        release made the rows: then rebuild.
+        """
         return Projector(self.ledger, self.tables, watcher).run()
 
     def rebuild(self, watcher: Watcher = nobody) -> int:
-        """Make all rows anew beside those that are read, and swap. Facts may be recorded meanwhile."""
+        """Make all rows anew beside those that are read, take in what is recorded meanwhile, and swap.
+
+        Returns how many participants were written. Goes on where an interrupted one stopped.
+        """
         return Projector(self.ledger, self.tables, watcher).rebuild()
 
     def follow(self, until: Signal, idle: float = _IDLE_SECONDS) -> None:
-        """Keep it current until the signal is set; asks the ledger again after so many seconds."""
+        """Keep it current until the signal, a `threading.Event`, is set.
+
+        Asks the ledger again after `idle` seconds, where nothing was to do. Raises as `Projection.run` does.
+        """
         projector = Projector(self.ledger, self.tables)
         while not until.is_set():
             if projector.step(Slot.LIVE) is None:
@@ -129,7 +141,10 @@ class Projection:
         return Projector(self.ledger, self.tables).lag()
 
     def wait(self, what: Receipt | int, timeout: float = 10.0) -> None:
-        """Wait until a position is taken in, so that one reads what one wrote. Raises LedgerFault."""
+        """Wait until a position, or that of a Receipt, is taken in: so one reads what one wrote.
+
+        Asks every 20 ms. Raises LedgerFault once `timeout` seconds have passed.
+        """
         position = what.position if isinstance(what, Receipt) else what
         until = time.monotonic() + timeout
         while not self._has(position):
@@ -178,7 +193,11 @@ class Projection:
         after: Place | None = None,
         limit: int = 100,
     ) -> UnpaidPage:
-        """Unpaid lines, the longest overdue first, page by page: `after` is the last page's `next`."""
+        """Unpaid lines as of the projection's day, the longest overdue first, page by page.
+
+        Conditions, `after` and `limit` as those of `Ledger.unpaid`, and the same lines. Raises InvalidField,
+        and LedgerFault where the projection is not built yet.
+        """
         wanted = Wanted(cause=cause, owner=owner, wave=wave, min_overdue=min_overdue)
         check_limit(limit)
 
@@ -238,7 +257,11 @@ class Projection:
         return self._asked(ask)
 
     def totals(self, by: str) -> Totals:
-        """Sums of the lines by wave, scheme, standing, line, status, cause or owner."""
+        """Sums of the lines as of the projection's day, in whole rupiah.
+
+        Grouped `by` wave, scheme, standing, line, status, cause or owner, as `Ledger.totals`. Raises
+        InvalidField, and LedgerFault where the projection is not built yet.
+        """
         check_grouping(by)
         return self._asked(lambda look: self._totals(look, by))
 
@@ -255,7 +278,8 @@ class Projection:
     def statement(self, participant: str) -> dict[str, Any]:
         """A participant's statement as `statement --json` prints it, as of the projection's day.
 
-        Raises NotInView, and LedgerFault where the list of holidays is too short to judge them.
+        Amounts are whole rupiah, days are ISO dates. Raises NotInView, and LedgerFault where the list of
+        holidays is too short to judge them, or the projection is not built yet.
         """
         check_text("participant", participant)
         return self._asked(lambda look: self._statement(look, participant))

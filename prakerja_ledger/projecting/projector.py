@@ -35,8 +35,11 @@ class Lag:
     """How far a slot is behind."""
 
     state: State | None
+    """What the tables hold; None where there are none yet."""
     head: Clocks
+    """How far each shard of the ledger has come."""
     day: date
+    """Today in WIB, by the ledger's clock."""
 
     @property
     def behind(self) -> int:

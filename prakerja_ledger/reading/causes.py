@@ -74,7 +74,7 @@ assert OWNERS.keys() | OWNED_BY_REASON == set(Cause), "a cause without an owner"
 class Because:
     """One cause of one line: its owner, and the partner's reason code where it has one.
 
-    There is one object of each, in the tables below: they are compared as objects.
+    There is one object of each, in the tables of this module: they are compared as objects.
     """
 
     cause: Cause

@@ -35,17 +35,21 @@ MOST_A_PAGE: Final = 10_000
 
 @frozen(kw_only=True)
 class UnpaidLine:
-    """A line with money unpaid: whole rupiah, and who must act. Ordered as `unpaid` prints them."""
+    """A line with money unpaid, and who must act. Ordered as `unpaid` prints them."""
 
     participant: str
     wave: int
     line: Line
     unpaid: int
+    """Whole rupiah."""
     status: Status
     due_on: date
     overdue_working_days: int
+    """Working days after the due date, up to the day of the answer; 0 where it is not overdue."""
     cause: Cause | None
+    """The first cause."""
     owner: Owner | None
+    """Who must act on it."""
 
     @property
     def place(self) -> Place:
@@ -97,6 +101,7 @@ class Answer:
     """What an answer speaks of."""
 
     as_of: date
+    """The day that it speaks of."""
     position: int
     """Every fact up to there is in it; of several shards the lowest."""
     undecided: tuple[str, ...]
@@ -141,7 +146,9 @@ class Totals(Answer):
     """Sums of the lines by one grouping; a group without a key (no cause, no owner) comes last."""
 
     by: str
+    """What the lines are grouped by."""
     groups: Mapping[Key, Total]
+    """The sums of each group: by the number of the wave, or by the word of what they are grouped by."""
 
 
 @frozen(kw_only=True)
@@ -149,6 +156,7 @@ class Timeline:
     """What is recorded of one participant."""
 
     position: int
+    """The ledger's highest when it was read."""
     events: tuple[Event, ...]
     """In the order of recording."""
     voids: Mapping[int, Event]

@@ -76,25 +76,43 @@ AMOUNTS: Final = (
 
 @frozen(kw_only=True, eq=False)
 class StatementLine:
-    """One line. Amounts are whole rupiah; amount = within + unpaid + forfeited + not_yet_earned."""
+    """One line. Amounts are whole rupiah.
+
+    Every rupiah of the amount is in one place: amount = within + unpaid + forfeited + not_yet_earned,
+    where within = paid - overpaid; and owed = within + unpaid.
+    """
 
     line: Line
+    """`training`, `post-training/1` …, `survey/1` …"""
     amount: int
+    """What the scheme gives on it; 0 for a line that the scheme lacks and a disbursement names."""
     status: Status
     owed: int
+    """Earned, and not forfeited beyond what was paid."""
     paid: int
+    """Settled and not returned, also where it was not due; of `training` what was spent."""
     unpaid: int
+    """Owed and not paid."""
     overdue: int
+    """`unpaid`, where the day it was due has passed."""
     in_flight: int
+    """Instructed, no outcome known: not paid, and not to be paid again meanwhile."""
     overpaid: int
+    """Paid beyond the amount, or on a line that is not earned."""
     not_yet_earned: int
+    """A condition is open; of `training` what can still be spent."""
     forfeited: int
+    """Lost by revocation or a cut-off."""
     earned: bool
     """Whether it is earned as of D; while revoked, only by the day of the revocation."""
     earned_on: date | None
+    """The WIB date on which its last condition was met, or will be; None where one is open."""
     due_on: date | None
+    """The last day to pay it in time; None without `earned_on`, or beyond the list of holidays."""
     overdue_working_days: int
+    """Working days after the due date, up to and including D; 0 where nothing is overdue."""
     causes: tuple[Because, ...]
+    """Why it is not paid: all that apply, the one to act on first."""
     evidence: tuple[Event, ...]
     """What a reader follows to check the line, in the order of events."""
 
@@ -115,10 +133,13 @@ class Statement:
 
     participant: str
     wave: int
+    """Of the enrolment that holds in this view, as the scheme is."""
     scheme: str
     standing: Standing
     view: View
+    """The day and the moment that it speaks of."""
     lines: tuple[StatementLine, ...]
+    """The training balance, then the post-training instalments, then the surveys."""
 
     def line(self, name: Line) -> StatementLine:
         """The line of that name. Raises KeyError."""

@@ -30,7 +30,9 @@ class Total:
     """Participants with at least one line in the group."""
     lines: int = 0
     entitlement: int = 0
+    """The sum of the lines' `amount`, whatever happened to them."""
     amounts: dict[str, int] = field(factory=lambda: dict.fromkeys(AMOUNTS, 0))
+    """The sum of each other amount of a statement's line, by its name: `owed`, `paid` and so on."""
 
     def add(self, line: StatementLine) -> None:
         """Add one line."""

@@ -23,7 +23,9 @@ class View:
     """As of date D, as known at instant K; no K: all that is recorded. Raises InvalidField."""
 
     as_of: date = field(validator=is_day)
+    """D: what is dated by its end in WIB."""
     known_at: Instant | None = field(default=None, validator=or_absent(is_canonical))
+    """K: only what the programme had learned by then, at that instant included."""
 
     @cached_property
     def bound(self) -> str:

@@ -156,7 +156,7 @@ class MemoryJournal:
     def __init__(self, url: str, books: Books) -> None:
         self.url = url
         self.books = books
-        self.mapper = LedgerMapper()
+        self.mapper: LedgerMapper = LedgerMapper()
         self._closed = False
 
     @contextmanager

@@ -199,11 +199,11 @@ class PostgresWriting(PostgresReading):
         heads: Heads,
     ) -> None:
         super().__init__(connection, rights)
-        self.shards = rights.shards
+        self.shards: int = rights.shards
         self.rows: list[Row] = []
         """Rows to be inserted together with the commit."""
         self.heads = heads
-        self.changed = False
+        self.changed: bool = False
         """Whether something was written that is no row."""
         self._mapper = mapper
         self._writes = writes
@@ -357,11 +357,11 @@ class PostgresJournal:
     """A journal in a PostgreSQL database."""
 
     def __init__(self, url: PostgresURL, datastore: LedgerDatastore, rights: Rights) -> None:
-        self.url = url.shown
+        self.url: str = url.shown
         self.datastore = datastore
         self.rights = rights
-        self.patience = url.answer_timeout
-        self.mapper = LedgerMapper()
+        self.patience: float = url.answer_timeout
+        self.mapper: LedgerMapper = LedgerMapper()
         self._closed = False
         self._fence: int | None = None
         """What the heads' fence was when a turn last took them; None before."""

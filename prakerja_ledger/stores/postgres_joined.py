@@ -36,7 +36,7 @@ class JoinedJournal:
     """Nothing may happen outside the caller's transaction."""
 
     def __init__(self, journal: PostgresJournal, connection: Any) -> None:
-        self.url = journal.url
+        self.url: str = journal.url
         self._journal = journal
         self._given = connection
         self._check()

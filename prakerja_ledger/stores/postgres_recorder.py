@@ -139,8 +139,8 @@ class LedgerDatastore(PostgresDatastore):
             single_row_tracking=single_row_tracking,
             originator_id_type=originator_id_type,
         )
-        self.pool_open_timeout = None
-        self.pool = ConnectionPool(
+        self.pool_open_timeout: float | None = None
+        self.pool: ConnectionPool[Any] = ConnectionPool(
             url.conninfo,
             connection_class=PatientConnection,
             kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
@@ -216,8 +216,8 @@ class LedgerRecorder(PostgresApplicationRecorder):
         events_table_name: str = EVENTS,  # noqa: ARG002  # the schema is a ledger's, its table has one name
     ) -> None:
         super().__init__(datastore, events_table_name=EVENTS)
-        self.statements = writes_of(datastore.schema, by_call=False, guarded=True)
-        self.shards = 1
+        self.statements: WriteStatements = writes_of(datastore.schema, by_call=False, guarded=True)
+        self.shards: int = 1
 
     def create_table(self) -> None:
         """Make the tables of a ledger of one shard, where there are none; only when asked."""
@@ -285,7 +285,7 @@ class LedgerFactory(PostgresFactory):
         assert isinstance(options, dict), "the stock pool has options"
         given = {name: quote(str(value), safe=",") for name, value in options.items()}
         schema = self.env.get(self.POSTGRES_SCHEMA) or SCHEMA
-        self.datastore = LedgerDatastore(
+        self.datastore: PostgresDatastore = LedgerDatastore(
             parse_url(
                 "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**given)
                 + f"?schema={schema}&pool={stock.pool.max_size}&pool_timeout={stock.pool.timeout:.0f}"

@@ -144,10 +144,12 @@ class PostgresTables:
     """The tables of a projection in one schema."""
 
     def __init__(self, url: PostgresURL) -> None:
-        self.url = url.shown
-        self.schema = url.schema
+        self.url: str = url.shown
+        self.schema: str = url.schema
         self._datastore = LedgerDatastore(url)
-        self.recorder = PostgresTrackingRecorder(self._datastore, tracking_table_name=_TRACKING)
+        self.recorder: PostgresTrackingRecorder = PostgresTrackingRecorder(
+            self._datastore, tracking_table_name=_TRACKING
+        )
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection[Any]]:

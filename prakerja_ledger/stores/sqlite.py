@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final
@@ -181,13 +182,13 @@ class SQLiteJournal:
 
     def __init__(self, url: str, factory: LedgerFactory) -> None:
         self.url = url
-        self.path = path_of(url)
+        self.path: Path = path_of(url)
         self._factory = factory
         recorder = factory.application_recorder()
         assert isinstance(recorder, LedgerRecorder), "the factory makes our recorder"
         self.recorder = recorder
-        self.mapper = LedgerMapper()
-        self.writers_lock = Lock()
+        self.mapper: LedgerMapper = LedgerMapper()
+        self.writers_lock: Lock = Lock()
         self._writer: SQLiteConnection | None = None
         self._closed = False
 

@@ -27,7 +27,7 @@ class JoinedSQLiteJournal:
     """Nothing may happen outside the caller's transaction."""
 
     def __init__(self, journal: SQLiteJournal, connection: Any) -> None:
-        self.url = journal.url
+        self.url: str = journal.url
         self._journal = journal
         self._given = connection
         try:

@@ -98,7 +98,7 @@ class LedgerDatastore(SQLiteDatastore):
     def __init__(self, db_name: str, **options: Any) -> None:
         super().__init__(db_name, **options)
         stock = self.pool  # has opened no connection yet
-        self.pool = LedgerPool(
+        self.pool: SQLiteConnectionPool = LedgerPool(
             db_name=db_name,
             lock_timeout=stock.lock_timeout,
             pool_size=stock.pool_size,
@@ -113,7 +113,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         self, datastore: SQLiteDatastore, events_table_name: str = "stored_events"
     ) -> None:
         super().__init__(datastore, events_table_name)
-        self.insert_events_statement = (
+        self.insert_events_statement: str = (
             f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) "
             "VALUES (?, ?, ?, ?)"
         )
@@ -168,7 +168,7 @@ class LedgerFactory(SQLiteFactory):
     def __init__(self, env: Any) -> None:
         super().__init__(env)
         stock = self.datastore
-        self.datastore = LedgerDatastore(
+        self.datastore: SQLiteDatastore = LedgerDatastore(
             stock.pool.db_name,
             lock_timeout=stock.pool.lock_timeout,
             single_row_tracking=stock.single_row_tracking,

@@ -65,7 +65,9 @@ class BankThatLies:
     """
 
     seed: int = 0
+    """The same lies on each run."""
     lies: Sequence[Lie] | None = None
+    """Taken in turn, one an instruction, from the first again at the end."""
     moved: dict[str, int] = field(init=False, factory=dict)
     """Rupiah that really went out, by disbursement id."""
     _taken: dict[str, _Taken] = field(init=False, factory=dict)
@@ -82,9 +84,9 @@ class BankThatLies:
         return self.lies[len(self._taken) % len(self.lies)]
 
     def pay(self, disbursement: str, amount: int) -> str:
-        """Take an instruction; returns the bank's reference. The same again changes nothing.
+        """Take an instruction of so many whole rupiah; returns the bank's reference.
 
-        Raises NoReply, where it may have been taken.
+        The same disbursement again changes nothing. Raises NoReply, where it may have been taken.
         """
         reference = f"REF-{disbursement}"
         if disbursement in self._taken:

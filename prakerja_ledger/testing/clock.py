@@ -10,14 +10,17 @@ _WIB = timezone(timedelta(hours=7))
 
 
 class TestClock:
-    """Stands still until it is moved. Given to `Ledger.open(…, clock=clock)`."""
+    """Stands still until it is moved. Given to `Ledger.open(…, clock=clock)`.
+
+    Begins at `now`. Raises InvalidField where that is no aware datetime.
+    """
 
     __test__ = False  # no test class, whatever its name begins with
 
     def __init__(self, now: datetime) -> None:
         if now.utcoffset() is None:
             raise wrong("now", now, "an aware datetime")
-        self.now = now.astimezone(UTC)
+        self.now: datetime = now.astimezone(UTC)
 
     def __call__(self) -> datetime:
         return self.now

@@ -6,6 +6,7 @@ and a kind of fact added there is drawn at once. Users may import these.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,17 +20,21 @@ from prakerja_ledger.domain.fields import LARGEST_INTEGER
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.domain.time import Instant, instant
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
-rupiah = st.integers(1, LARGEST_INTEGER)
-days = st.dates()
-courses = st.lists(
+texts: st.SearchStrategy[str] = st.text(
+    st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200
+)
+"""Texts that a field of a fact takes."""
+rupiah: st.SearchStrategy[int] = st.integers(1, LARGEST_INTEGER)
+"""Whole rupiah from 1."""
+days: st.SearchStrategy[date] = st.dates()
+courses: st.SearchStrategy[tuple[Course, ...]] = st.lists(
     st.builds(Course, course=texts, institution=texts),
     min_size=1,
     max_size=4,
     unique_by=lambda one: one.course,
 ).map(tuple)
 
-WORDS = {
+WORDS: dict[str, Sequence[str]] = {
     "platform": vocabulary.PLATFORMS,
     "method": vocabulary.METHODS,
     "provider": vocabulary.PROVIDERS,
@@ -86,7 +91,8 @@ def facts_of(kind: type[Fact]) -> st.SearchStrategy[Fact]:
     return st.fixed_dictionaries(needed, optional=optional).map(lambda data: kind(**data))
 
 
-facts = st.one_of([facts_of(kind) for kind in FACTS.values()])
+facts: st.SearchStrategy[Fact] = st.one_of([facts_of(kind) for kind in FACTS.values()])
+"""Any fact of any kind."""
 
 
 @st.composite
@@ -103,7 +109,8 @@ def timestamps(draw: st.DrawFn) -> str:
     return clock + (f".{digits}" if digits else "") + offset
 
 
-instants = timestamps().map(instant)
+instants: st.SearchStrategy[Instant] = timestamps().map(instant)
+"""Any instant that the format takes."""
 
 
 @st.composite

@@ -14,6 +14,7 @@ import click
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import (
+    F,
     holidays_option,
     json_option,
     language_option,
@@ -23,12 +24,15 @@ from prakerja_ledger.interfaces.cli.options import (
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words
 
-into_option = click.option(
-    "--into",
-    metavar="URL",
-    help="The tables' database. Default: on PostgreSQL the ledger's own; for sqlite:///path.db the "
-    "file path.rows.db beside it.",
-)
+
+def into_option(command: F) -> F:
+    """`--into`."""
+    return click.option(
+        "--into",
+        metavar="URL",
+        help="The tables' database. Default: on PostgreSQL the ledger's own; for sqlite:///path.db the "
+        "file path.rows.db beside it.",
+    )(command)
 
 
 @click.group("projection", short_help="Keep statements as rows, always current.")
