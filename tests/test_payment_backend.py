@@ -107,7 +107,7 @@ def completed(course: str = "C-1") -> dict[str, Any]:
 
 def current(http: httpx.Client) -> None:
     for _ in range(500):
-        if http.get("/health").json() == {"status": "up"}:
+        if http.get("/ready").json() == {"status": "current"}:
             return
         time.sleep(0.01)
     raise TimeoutError("the rows are behind")
@@ -250,7 +250,7 @@ def test_what_it_says_of_itself_holds(service: Running, settings: Settings, tmp_
     """schemathesis asks what the OpenAPI description allows, and more.
 
     Not asked: that every well-formed report is accepted. What the history forbids no schema can know.
-    And /health and /metrics need no token.
+    And /health, /ready and /metrics need no token.
     """
     lived(settings, "P-1", "P-2")
     with service.client() as client:
