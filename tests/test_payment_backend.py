@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,35 @@ def test_a_payout_run_pays_what_may_be_paid_and_nothing_twice(http: httpx.Client
     assert again == another == {"instructed": 0, "no": 0, "unknown": 7, "refused": 0}
     assert settings.bank.paid == 7 * 600_000
     assert settings.bank.moved.keys() == {f"P-{n} post-training/1/1" for n in range(7)}
+
+
+class BankThatWasAway(BankThatLies):
+    """Cannot be reached at first, as it is for a service that dies just before it calls."""
+
+    away = 3
+
+    def pay(self, disbursement: str, amount: int) -> str:
+        self.away -= 1
+        if self.away >= 0:
+            raise ConnectionRefusedError(disbursement)
+        return super().pay(disbursement, amount)
+
+
+def test_the_same_run_again_tells_the_bank_what_it_was_not_told(settings: Settings):
+    """What is instructed is in flight; without this it would stay so, and nobody would ever be paid."""
+    settings = replace(settings, bank=BankThatWasAway(lies=[Lie.HONEST]))
+    lived(settings, *(f"P-{n}" for n in range(5)))
+    with Running(settings) as service, service.client() as http:
+        current(http)
+        first = http.post("/payouts/may-20").json()
+        assert (first["instructed"], settings.bank.paid) == (5, 2 * 600_000)
+        current(http)
+        another = http.post("/payouts/may-20-b").json()
+        assert (another["instructed"], settings.bank.paid) == (0, 2 * 600_000)
+        again = http.post("/payouts/may-20").json()
+
+    assert (again["instructed"], again["unknown"]) == (0, 5)
+    assert settings.bank.moved == {f"P-{n} post-training/1/1": 600_000 for n in range(5)}
 
 
 def test_two_payout_runs_at_once_pay_once(service: Running, settings: Settings):

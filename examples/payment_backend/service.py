@@ -78,17 +78,27 @@ class Service:
 
     def _pay(self, run: str, participant: str, line: Line) -> str:
         permission = self.ledger.may_pay(participant, line)
-        if permission.answer is not May.YES:
-            return str(permission.answer.value)
         command = commands.Instruct(
             source=OURS, id=f"{run} {participant} {line}", subject=participant, line=line
         )
+        if permission.answer is May.UNKNOWN:
+            # In flight. If this run began it, the bank may not have heard: the answer of the ledger
+            # was lost, or this service died in between. What the bank knows it passes over.
+            self._tell_bank(command)
+        if permission.answer is not May.YES:
+            return str(permission.answer.value)
         try:
-            receipt = self.ledger.execute(command)
+            self.ledger.execute(command)
         except Refused:  # somebody else was quicker, or payments were held meanwhile
             return "refused"
-        events = {one.position: one for one in self.ledger.timeline(participant).events}
-        fact = events[receipt.position].fact
-        with suppress(TimeoutError):  # its webhook will tell; until then the line is in flight
-            self.settings.bank.pay(f"{participant} {fact.disbursement}", fact.amount)
+        self._tell_bank(command)
         return "instructed"
+
+    def _tell_bank(self, command: commands.Instruct) -> None:
+        """Give the bank what this command instructed, if it did."""
+        for one in self.ledger.timeline(command.subject).events:
+            if one.identity == (command.source, command.id):
+                fact = one.fact
+                # Its webhook will tell; until then the line is in flight, and the same run tells again.
+                with suppress(OSError):
+                    self.settings.bank.pay(f"{command.subject} {fact.disbursement}", fact.amount)
