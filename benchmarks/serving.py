@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -13,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,9 @@ class Loaded:
     seconds: float
     accounts: Accounts
     stats: list[dict[str, Any]]
-    back: float | None = None
-    """When PostgreSQL answered again."""
-    seed: int = field(default=0)
+    seed: int
+    back: float | None
+    """When PostgreSQL answered again, if it was away."""
 
 
 def load(
@@ -82,10 +81,10 @@ def load(
     found = accounts(entries, service.ledger, service.rows, service.instructions)
     if not service.running or "Traceback" in service.log:
         found.problems.append(f"the service failed: {service.log[-2_000:]}")
-    return Loaded(name, seconds, found, json.loads((folder / "stats.json").read_bytes()), back, seed)
+    return Loaded(name, seconds, found, json.loads((folder / "stats.json").read_bytes()), seed, back)
 
 
-def on_both(seconds: float, *, restarted: bool = True) -> list[Loaded]:
+def on_both(seconds: float) -> list[Loaded]:
     """On SQLite, on PostgreSQL, and on one that is stopped at once in the middle and comes back."""
     loads = []
     with ExitStack() as held:
@@ -102,10 +101,9 @@ def on_both(seconds: float, *, restarted: bool = True) -> list[Loaded]:
             restart(server, AWAY)
             return time.monotonic()
 
-        if restarted:
-            folder = next(folders)
-            with ServiceProcess(folder, *on_postgres(server)) as service:
-                loads.append(load("PostgreSQL, restarted", seconds, service, folder, middle))
+        folder = next(folders)
+        with ServiceProcess(folder, *on_postgres(server)) as service:
+            loads.append(load("PostgreSQL, restarted", seconds, service, folder, middle))
     return loads
 
 
@@ -190,22 +188,11 @@ def _restarted(one: Loaded) -> list[str]:
     return text
 
 
-def main() -> None:
-    """`make load`: print the section, and fail where something is not accounted for."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=60)
-    given = arguments.parse_args()
-    loads = on_both(given.seconds)
-    print(section(loads))
-    check(loads)
-
-
-def check(loads: list[Loaded]) -> None:
-    """Nothing may be left open or unaccounted for."""
+def measured(seconds: float) -> str:
+    """The section; where something is not accounted for, there is none."""
+    loads = on_both(seconds)
     for one in loads:
         told = "\n".join(one.accounts.problems[:50])
         assert not one.accounts.problems, f"{one.name}, seed {one.seed}:\n{told}"
-
-
-if __name__ == "__main__":
-    main()
+        assert not one.accounts.ends["open"], f"{one.name}, seed {one.seed}: requests without an end"
+    return section(loads)
