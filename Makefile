@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LEDGER := $(BIN)/prakerja-ledger
 
-.PHONY: demo test setup servers lint types arrows docs bench soak mutation catalogue clean
+.PHONY: demo test setup servers lint types arrows docs bench load soak mutation catalogue clean
 
 ## demo: set up, import the documented history into a ledger, print the audit and one trace
 demo: $(VENV)/.installed-cli
@@ -47,8 +47,13 @@ docs: $(VENV)/.installed-test
 	$(BIN)/python -m sphinx -W -q -b html docs docs/_build
 
 ## bench: measure beside the peers and rewrite docs/performance.md (half an hour)
-bench: $(VENV)/.installed-bench
+bench: $(VENV)/.installed-bench servers
 	$(BIN)/python -m benchmarks.run --output docs/performance.md
+
+## load: put the example service under load on SQLite, on PostgreSQL, and on one that restarts in the
+## middle, a minute each; account for every fact, and rewrite that section of docs/performance.md
+load: $(VENV)/.installed-bench servers
+	$(BIN)/python -m benchmarks.run --serving --output docs/performance.md
 
 ## soak: random histories against the independent reading of the contract, for an hour; then runs
 ## under faults, which rewrite docs/faults.md (half an hour)

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-from benchmarks import executing, histories, projecting, reading, writing
+from benchmarks import executing, histories, projecting, reading, serving, writing
 from benchmarks.measure import Row, peak_memory_mib
 from tests.servers import PostgresServer
 
@@ -224,6 +224,8 @@ def main() -> None:
         "--commands", action="store_true", help="only commands; other sections of --output stay"
     )
     arguments.add_argument("--projections", action="store_true", help="only these, likewise")
+    arguments.add_argument("--serving", action="store_true", help="only the service under load, likewise")
+    arguments.add_argument("--seconds", type=float, default=60, help="of each load of the service")
     given = arguments.parse_args()
     packages = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
@@ -237,6 +239,12 @@ def main() -> None:
         sqlite=sqlite3.sqlite_version,
         packages=packages,
     )
+    if given.serving:
+        fresh = serving.measured(given.seconds)
+        if given.output:
+            given.output.write_text(renewed(given.output.read_text(encoding="utf-8"), fresh))
+        print(fresh)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path, small = folder / "history.jsonl", folder / "small.jsonl"
@@ -276,6 +284,7 @@ def main() -> None:
         )
         page += commands(int(60 * given.scale), given.runs, path)
         page += projections(given.runs, path)
+        page += serving.measured(given.seconds)
         page += memory(folder, int(68_000 * given.scale))
         page += start_up(15)
     if given.output:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from prakerja_ledger.testing.clock import TestClock
 from tests.ledger_support import MAY_20
 from tests.postgres_support import made, schema_of, shared_database, without_options  # noqa: F401
 from tests.projection_support import life
-from tests.servers import connect, free_port
+from tests.servers import PostgresServer, connect, free_port, memory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 
 from payment_backend.app import application
+from payment_backend.metrics import ANSWERS, OUTCOMES
 from payment_backend.settings import Settings
 
 TOKEN = "of-the-host"
@@ -107,7 +109,7 @@ def completed(course: str = "C-1") -> dict[str, Any]:
 
 def current(http: httpx.Client) -> None:
     for _ in range(500):
-        if http.get("/health").json() == {"status": "up"}:
+        if http.get("/ready").json() == {"status": "current"}:
             return
         time.sleep(0.01)
     raise TimeoutError("the rows are behind")
@@ -185,6 +187,35 @@ def test_a_payout_run_pays_what_may_be_paid_and_nothing_twice(http: httpx.Client
     assert settings.bank.moved.keys() == {f"P-{n} post-training/1/1" for n in range(7)}
 
 
+class BankThatWasAway(BankThatLies):
+    """Cannot be reached at first, as it is for a service that dies just before it calls."""
+
+    away = 3
+
+    def pay(self, disbursement: str, amount: int) -> str:
+        self.away -= 1
+        if self.away >= 0:
+            raise ConnectionRefusedError(disbursement)
+        return super().pay(disbursement, amount)
+
+
+def test_the_same_run_again_tells_the_bank_what_it_was_not_told(settings: Settings):
+    """What is instructed is in flight; without this it would stay so, and nobody would ever be paid."""
+    settings = replace(settings, bank=BankThatWasAway(lies=[Lie.HONEST]))
+    lived(settings, *(f"P-{n}" for n in range(5)))
+    with Running(settings) as service, service.client() as http:
+        current(http)
+        first = http.post("/payouts/may-20").json()
+        assert (first["instructed"], settings.bank.paid) == (5, 2 * 600_000)
+        current(http)
+        another = http.post("/payouts/may-20-b").json()
+        assert (another["instructed"], settings.bank.paid) == (0, 2 * 600_000)
+        again = http.post("/payouts/may-20").json()
+
+    assert (again["instructed"], again["unknown"]) == (0, 5)
+    assert settings.bank.moved == {f"P-{n} post-training/1/1": 600_000 for n in range(5)}
+
+
 def test_two_payout_runs_at_once_pay_once(service: Running, settings: Settings):
     lived(settings, *(f"P-{n}" for n in range(12)))
     with service.client() as client:
@@ -239,18 +270,53 @@ def test_unpaid_lines_come_page_by_page(http: httpx.Client, settings: Settings):
     assert http.get("/unpaid", params={"owner": "participant"}).json()["lines"] == []
 
 
-def test_the_metrics_count(http: httpx.Client):
-    http.post("/webhooks/office", json=enrolled(), headers={"Idempotency-Key": "e-1"})
-    text = http.get("/metrics").text
-    assert 'payments_events_total{outcome="recorded"} 1.0' in text
-    assert "payments_projection_behind_events" in text
+def test_the_metrics_count_how_reports_ended_and_what_payout_runs_answered(http: httpx.Client, settings: Settings):
+    of_nobody = {**completed(), "subject": "nobody"}
+    for key, body in (("1", enrolled()), ("1", enrolled()), ("1", enrolled("P-2")), ("2", of_nobody)):
+        http.post("/webhooks/office", json=body, headers={"Idempotency-Key": key})
+    lived(settings, "P-3", "P-4")
+    current(http)
+    http.post("/payouts/may-20")
+    http.post("/payouts/may-20")
+    lines = dict(line.rsplit(" ", 1) for line in http.get("/metrics").text.splitlines() if line[0] != "#")
+
+    events = {name: float(lines[f'payments_events_total{{outcome="{name}"}}']) for name in OUTCOMES}
+    answers = {name: float(lines[f'payments_payouts_total{{answer="{name}"}}']) for name in ANSWERS}
+    assert events == dict.fromkeys(OUTCOMES, 0) | dict.fromkeys(("recorded", "duplicate", "conflict", "refused"), 1)
+    assert answers["instructed"] == 2
+    assert float(lines["payments_projection_behind_events"]) >= 0
+
+
+@pytest.fixture
+def gone(tmp_path: Path) -> Iterator[httpx.Client]:
+    """A service whose database went away."""
+    with PostgresServer(memory()) as server:
+        url = made(server.url(server.new_database()), pool_timeout=1)
+        settings = Settings(ledger=url, rows=f"sqlite:///{tmp_path}/rows.db", may_call=lambda given: given == TOKEN)
+        with Running(settings) as service, service.client() as client:
+            current(client)
+            server.kill()
+            yield client
+
+
+def test_without_its_database_it_lives_and_is_not_ready_and_says_so(gone: httpx.Client):
+    ready = gone.get("/ready")
+    report = gone.post("/webhooks/office", json=enrolled(), headers={"Idempotency-Key": "e-1"})
+
+    assert gone.get("/health").json() == {"status": "up"}
+    for answer in (ready, report):
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert (answer.json()["code"], answer.headers["retry-after"]) == ("LEDGER_FAULT", "1")
+    metrics = gone.get("/metrics").text
+    assert "payments_projection_behind_events NaN" in metrics
+    assert 'payments_events_total{outcome="unavailable"} 1.0' in metrics
 
 
 def test_what_it_says_of_itself_holds(service: Running, settings: Settings, tmp_path: Path):
     """schemathesis asks what the OpenAPI description allows, and more.
 
     Not asked: that every well-formed report is accepted. What the history forbids no schema can know.
-    And /health and /metrics need no token.
+    And /health, /ready and /metrics need no token.
     """
     lived(settings, "P-1", "P-2")
     with service.client() as client:

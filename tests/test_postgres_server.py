@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from prakerja_ledger.domain.errors import Conflict, LedgerFault, TurnLost
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
+from prakerja_ledger.projecting.projection import Projection
 from prakerja_ledger.stores.postgres import PostgresJournal, PostgresWriting
 from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
 from tests.ledger_support import as_bytes, enrolment, purchase, subjects, to_record
@@ -392,6 +393,44 @@ def test_idle_connections_that_died_are_replaced_without_an_error(
             assert ledger.record(enrolment("P-2")) == Receipt(2)
         else:
             assert ledger.head() == 1
+
+
+@pytest.mark.parametrize("several", [1, 4])
+def test_idle_connections_to_rows_that_died_are_replaced_without_an_error(
+    database_url: str, several: int
+):
+    url = made(database_url)
+    with Ledger.open(url) as ledger, Projection.open(ledger, url) as projection:
+        ledger.record(enrolment("P-1"))
+        projection.rebuild()
+        with ExitStack() as held:
+            for _ in range(several):
+                held.enter_context(projection.tables.look()).kept("P-1")
+        assert terminate_all(url) >= several
+
+        assert projection.totals("wave").position == 1
+
+
+def test_a_server_that_was_away_for_longer_is_found_again_at_the_next_call_or_the_one_after():
+    """The pool's own waits between attempts double, so that it would wait as long again."""
+    with PostgresServer() as server:
+        url = with_options(made(server.url(server.new_database())), pool_timeout=1)
+        with Ledger.open(url) as ledger:
+            open_several(ledger, 4)
+            server.kill()
+            for _ in range(8):
+                with pytest.raises(LedgerFault):
+                    ledger.head()
+            server.restart()
+
+            failed = 0
+            while failed < 20:
+                try:
+                    assert ledger.head() == 0
+                    break
+                except LedgerFault:
+                    failed += 1
+    assert failed <= 2
 
 
 def test_a_ledger_goes_on_after_its_server_was_restarted():

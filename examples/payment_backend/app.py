@@ -1,5 +1,6 @@
 """The HTTP side. `uvicorn payment_backend.app:application --factory` serves it."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -9,13 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    generate_latest,
-)
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 
 from prakerja_ledger.domain.vocabulary import Owner
@@ -24,6 +19,7 @@ from prakerja_ledger.ledger.steps import today_by
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.statement import AMOUNTS
 
+from .metrics import Metrics
 from .problems import ANSWERS, install
 from .service import Service
 from .settings import Settings
@@ -93,7 +89,13 @@ class Totals(BaseModel):
 
 
 class Health(BaseModel):
-    status: Literal["up", "behind"]
+    status: Literal["up"]
+
+
+class Ready(BaseModel):
+    """The ledger answers; rows that are behind are late, not wrong."""
+
+    status: Literal["current", "behind"]
 
 
 class Line(BaseModel):
@@ -117,7 +119,8 @@ class Statement(BaseModel):
 
 def application(settings: Settings | None = None) -> FastAPI:
     """The whole service, made from the environment where nothing else is given."""
-    service = Service(settings or Settings.from_environment())
+    metrics = Metrics()
+    service = Service(settings or Settings.from_environment(), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -127,37 +130,34 @@ def application(settings: Settings | None = None) -> FastAPI:
 
     made = FastAPI(title="Payments on prakerja-ledger", version="1", lifespan=lifespan)
     install(made)
-    made.include_router(_open(service))
-    made.include_router(_guarded(service))
+    made.include_router(_open(service, metrics))
+    made.include_router(_guarded(service, metrics))
     return made
 
 
-def _open(service: Service) -> APIRouter:
+def _open(service: Service, metrics: Metrics) -> APIRouter:
     """What the host's own machinery asks, without a token."""
     router = APIRouter()
-    registry = CollectorRegistry()
-    behind = Gauge(
-        "payments_projection_behind_events", "Events not yet in the rows", registry=registry
-    )
-    behind.set_function(lambda: service.projection.lag().behind)
 
-    @router.get("/health", responses={503: ANSWERS[503]})
-    def health() -> Health:
-        service.ledger.head()
-        return Health(status="up" if service.is_current else "behind")
+    @router.get("/health")
+    async def health() -> Health:
+        """The process lives. The database is not asked: to restart this would not bring it back."""
+        return Health(status="up")
 
-    @router.get("/metrics", response_class=Response, responses={503: ANSWERS[503]})
-    def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    @router.get("/ready", responses={503: ANSWERS[503]})
+    async def ready() -> Ready:
+        """The ledger answers. Not in the threads of the other paths, which may all be waiting for it."""
+        current = await asyncio.to_thread(lambda: service.is_current)
+        return Ready(status="current" if current else "behind")
 
-    router.counted = Counter(  # type: ignore[attr-defined]  # of the guarded paths, shown here
-        "payments_events", "Events reported, by how they ended", ["outcome"], registry=registry
-    )
-    service.counted = router.counted  # type: ignore[attr-defined]
+    @router.get("/metrics", response_class=Response)
+    def show_metrics() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
     return router
 
 
-def _guarded(service: Service) -> APIRouter:
+def _guarded(service: Service, metrics: Metrics) -> APIRouter:
     bearer = HTTPBearer(auto_error=False)
 
     def caller(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
@@ -181,19 +181,16 @@ def _guarded(service: Service) -> APIRouter:
         """Record what a platform or a bank reports. The same key and body again is the same event."""
         if report.time.utcoffset() is None:
             raise HTTPException(422, "time needs an offset, such as +07:00")
-        receipt = service.ledger.record(
-            {
-                "specversion": "1.0",
-                "source": f"//{source}",
-                "id": idempotency_key,
-                "type": report.type,
-                "subject": report.subject,
-                "time": report.time.isoformat(),
-                "data": report.data,
-            }
-        )
-        outcome = "duplicate" if receipt.duplicate else "recorded"
-        service.counted.labels(outcome).inc()  # type: ignore[attr-defined]
+        event = {
+            "specversion": "1.0",
+            "source": f"//{source}",
+            "id": idempotency_key,
+            "type": report.type,
+            "subject": report.subject,
+            "time": report.time.isoformat(),
+            "data": report.data,
+        }
+        receipt = metrics.report(lambda: service.ledger.record(event))
         response.status_code = 200 if receipt.duplicate else 201
         return Receipt(position=receipt.position, duplicate=receipt.duplicate)
 

@@ -585,6 +585,16 @@ def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> PatientConnectio
     return connection
 
 
+def borrow_alive(pool: psycopg_pool.ConnectionPool[Any], url: str) -> PatientConnection:
+    """One that nobody has closed, as far as is known here; the dead ones are replaced."""
+    tries = pool.max_size
+    while has_died(connection := borrow(pool, url)) and tries:
+        connection.close()
+        pool.putconn(connection)
+        tries -= 1
+    return connection
+
+
 def has_died(connection: Connection[Any]) -> bool:
     """Whether an idle connection was closed by its peer: then there is something to be read on it."""
     asked = poll()

@@ -148,6 +148,9 @@ class LedgerDatastore(PostgresDatastore):
             max_size=url.pool,
             open=False,
             timeout=url.pool_timeout,
+            # The pool's attempts to connect come at intervals that double. After a long absence the
+            # next one would be as long in coming; given up, it is made anew for the next who asks.
+            reconnect_timeout=url.pool_timeout,
             get_password_func=get_password_func,
         )
 

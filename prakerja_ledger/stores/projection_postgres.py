@@ -16,7 +16,7 @@ from psycopg.rows import dict_row, tuple_row
 from prakerja_ledger.domain.errors import LedgerFault
 from prakerja_ledger.projecting.rows import Row
 from prakerja_ledger.projecting.tables import Overtaken, Slot, State
-from prakerja_ledger.stores.postgres import borrow, end, fault
+from prakerja_ledger.stores.postgres import borrow_alive, end, fault
 from prakerja_ledger.stores.postgres_recorder import LedgerDatastore
 from prakerja_ledger.stores.postgres_text import original, storable
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
@@ -154,7 +154,7 @@ class PostgresTables:
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection[Any]]:
         """A transaction in which names without a schema are ours."""
-        connection = borrow(self._datastore.pool, self.url)
+        connection = borrow_alive(self._datastore.pool, self.url)
         try:
             level = "READ COMMITTED" if write else "REPEATABLE READ READ ONLY"
             connection.execute(f"BEGIN ISOLATION LEVEL {level}")
