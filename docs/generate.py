@@ -694,7 +694,7 @@ and raises `InvalidField`.
 def api_reading() -> str:
     page = "prakerja_ledger.reading.pages."
     of_answer = {"members": "", "undoc-members": "", "show-inheritance": ""}
-    answers = "\n".join(auto("class", page + one, **of_answer) for one in ("UnpaidPage", "Totals"))
+    answers = "\n".join(auto("class", page + one, **of_answer) for one in ("UnpaidPage", "FindingsPage", "Totals", "LinePermission"))
     causes = values("prakerja_ledger.reading.causes.Because", "prakerja_ledger.reading.causes.Cause", "prakerja_ledger.domain.vocabulary.Owner")
     total = {"members": "", "undoc-members": "", "exclude-members": "add"}
     tally = {"members": "", "undoc-members": "", "exclude-members": "count"}
@@ -717,6 +717,7 @@ their own.
 {value(page + "Answer")}
 {answers}
 {value(page + "UnpaidLine")}
+{value(page + "ListedFinding")}
 {auto("class", "prakerja_ledger.reading.totals.Total()", **total)}
 ## What is recorded
 

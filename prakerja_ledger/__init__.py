@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prakerja_ledger.deciding import commands as commands
-    from prakerja_ledger.deciding.payment import May as May
-    from prakerja_ledger.deciding.payment import Permission as Permission
     from prakerja_ledger.domain import facts as facts
     from prakerja_ledger.domain.errors import Conflict as Conflict
     from prakerja_ledger.domain.errors import InvalidInput as InvalidInput
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from prakerja_ledger.ledger.ledger import Receipt as Receipt
     from prakerja_ledger.projecting.projection import Projection as Projection
     from prakerja_ledger.reading.evaluation import Evaluation as Evaluation
+    from prakerja_ledger.reading.permission import May as May
+    from prakerja_ledger.reading.permission import Permission as Permission
     from prakerja_ledger.reading.statement import Statement as Statement
     from prakerja_ledger.reading.statement import StatementLine as StatementLine
     from prakerja_ledger.reading.view import View as View
@@ -47,10 +47,10 @@ _HOMES = {
     "KARTU_PRAKERJA": "domain.schemes",
     "Ledger": "ledger.ledger",
     "LedgerFault": "domain.errors",
-    "May": "deciding.payment",
+    "May": "reading.permission",
     "NotInView": "domain.errors",
     "OutcomeUnknown": "domain.errors",
-    "Permission": "deciding.payment",
+    "Permission": "reading.permission",
     "PrakerjaLedgerError": "domain.errors",
     "Programme": "domain.schemes",
     "Projection": "projecting.projection",

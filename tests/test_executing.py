@@ -11,7 +11,7 @@ import pytest
 from prakerja_ledger import CloudEvent, Conflict, Ledger, NotInView, Receipt, Refused, facts
 from prakerja_ledger.deciding import commands as c
 from prakerja_ledger.deciding.commands import FACT_OF, Command
-from prakerja_ledger.deciding.payment import May
+from prakerja_ledger.reading.permission import May
 from prakerja_ledger.domain.errors import NoSuchLine, OutcomeUnknown
 from tests.ledger_support import command, instruct, ordinary_life
 from tests.postgres_support import made, shared_database  # noqa: F401  # a fixture

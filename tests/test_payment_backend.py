@@ -16,7 +16,7 @@ import httpx
 import pytest
 import uvicorn
 
-from prakerja_ledger import Ledger
+from prakerja_ledger import Ledger, commands
 from prakerja_ledger.testing.bank import BankThatLies, Lie
 from prakerja_ledger.testing.clock import TestClock
 from tests.ledger_support import MAY_20
@@ -181,8 +181,9 @@ def test_a_payout_run_pays_what_may_be_paid_and_nothing_twice(http: httpx.Client
     again = http.post("/payouts/may-20").json()
     another = http.post("/payouts/may-20-b").json()
 
-    assert first == {"instructed": 7, "no": 0, "unknown": 0, "refused": 0}
-    assert again == another == {"instructed": 0, "no": 0, "unknown": 7, "refused": 0}
+    assert first == {"instructed": 7, "again": 0, "refused": 0}
+    assert again == {"instructed": 0, "again": 7, "refused": 0}
+    assert another == {"instructed": 0, "again": 0, "refused": 0}
     assert settings.bank.paid == 7 * 600_000
     assert settings.bank.moved.keys() == {f"P-{n} post-training/1/1" for n in range(7)}
 
@@ -212,7 +213,7 @@ def test_the_same_run_again_tells_the_bank_what_it_was_not_told(settings: Settin
         assert (another["instructed"], settings.bank.paid) == (0, 2 * 600_000)
         again = http.post("/payouts/may-20").json()
 
-    assert (again["instructed"], again["unknown"]) == (0, 5)
+    assert (again["instructed"], again["again"]) == (0, 5)
     assert settings.bank.moved == {f"P-{n} post-training/1/1": 600_000 for n in range(5)}
 
 
@@ -267,7 +268,24 @@ def test_unpaid_lines_come_page_by_page(http: httpx.Client, settings: Settings):
             break
     assert seen == [f"P-{n}" for n in range(5)]
     assert http.get("/unpaid", params={"after": "nonsense"}).status_code == 404
+    assert http.get("/findings", params={"after": "nonsense"}).status_code == 404
     assert http.get("/unpaid", params={"owner": "participant"}).json()["lines"] == []
+
+
+def test_findings_come_page_by_page(http: httpx.Client, settings: Settings):
+    with Ledger.open(settings.ledger, clock=settings.clock) as ledger:
+        for n in range(5):
+            ledger.execute(commands.Enrol(source="//o", id=f"e-{n}", subject=f"P-{n}", wave=70, scheme="semi-bansos-2020"))
+    current(http)
+    seen, after = [], None
+    while True:
+        page = http.get("/findings", params={"limit": 2, **({"after": after} if after else {})}).json()
+        seen += [(one["subject"], one["code"], one["evidence"]) for one in page["findings"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert seen == [(f"P-{n}", "WAVE_OUTSIDE_SCHEME", [["//o", f"e-{n}"]]) for n in range(5)]
+    assert len(http.get("/findings", params={"subject": "P-3"}).json()["findings"]) == 1
 
 
 def test_the_metrics_count_how_reports_ended_and_what_payout_runs_answered(http: httpx.Client, settings: Settings):
@@ -283,7 +301,7 @@ def test_the_metrics_count_how_reports_ended_and_what_payout_runs_answered(http:
     events = {name: float(lines[f'payments_events_total{{outcome="{name}"}}']) for name in OUTCOMES}
     answers = {name: float(lines[f'payments_payouts_total{{answer="{name}"}}']) for name in ANSWERS}
     assert events == dict.fromkeys(OUTCOMES, 0) | dict.fromkeys(("recorded", "duplicate", "conflict", "refused"), 1)
-    assert answers["instructed"] == 2
+    assert answers == {"instructed": 2, "again": 2, "refused": 0}
     assert float(lines["payments_projection_behind_events"]) >= 0
 
 

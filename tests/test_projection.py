@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from prakerja_ledger.domain.errors import CalendarTooShort, InvalidField, LedgerFault, NotInView
+from prakerja_ledger.domain.errors import (
+    CalendarTooShort,
+    InvalidField,
+    LedgerFault,
+    NoSuchLine,
+    NotInView,
+)
 from prakerja_ledger.interfaces.json_output import finding_json
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.projecting import projector, writer
@@ -19,6 +25,7 @@ from prakerja_ledger.projecting.tables import Slot
 from prakerja_ledger.reading.case import Case, look_at_packages
 from prakerja_ledger.reading.dossier import look_at_programme, open_dossier
 from prakerja_ledger.reading.findings import own_findings
+from prakerja_ledger.reading.permission import May, may_pay
 from prakerja_ledger.reading.statement import StatementLine, statement
 from prakerja_ledger.reading.turning import turns_on
 from prakerja_ledger.reading.view import View, look
@@ -250,6 +257,7 @@ def test_a_clock_that_goes_back_takes_nothing_back(
 def test_one_reads_what_one_wrote_after_waiting_for_it(projection: Projection, ledger: Ledger):
     ledger.execute_all(ordinary_life())
     projection.run()
+    assert [one.may_pay for one in projection.unpaid(may_pay="yes").lines] == [May.YES]
     receipt = ledger.execute(instruct())
     with pytest.raises(LedgerFault, match="not taken in within"):
         projection.wait(receipt, timeout=0.05)
@@ -257,6 +265,8 @@ def test_one_reads_what_one_wrote_after_waiting_for_it(projection: Projection, l
     projection.wait(receipt)
 
     assert projection.statement("P-1")["lines"][1]["status"] == "in-flight"
+    assert projection.may_pay("P-1", "post-training/1").answer is May.UNKNOWN
+    assert not projection.unpaid(may_pay="yes").lines
     assert projection.unpaid().position >= receipt.position
 
 
@@ -390,7 +400,7 @@ def test_who_has_no_statement_is_not_in_view(projection: Projection, ledger: Led
 @pytest.mark.parametrize(
     "asked",
     [
-        {"limit": 0}, {"limit": 10_001}, {"limit": True}, {"cause": "NO_CAUSE"}, {"owner": "me"},
+        {"may_pay": "maybe"}, {"limit": 0}, {"limit": 10_001}, {"limit": True}, {"cause": "NO_CAUSE"}, {"owner": "me"},
         {"wave": -1}, {"min_overdue": "3"},
     ],
     ids=str,
@@ -457,6 +467,29 @@ def test_filters_are_the_commands(projection: Projection, ledger: Ledger, days: 
             and all(getattr(one, name) == value for name, value in wanted.items() if name != "min_overdue")
         ]
         assert list(found) == expected, wanted
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + 4))
+def test_whether_a_line_may_be_paid_is_what_its_statement_says(
+    projection: Projection, ledger: Ledger, days: Days, seed: int
+):
+    for lines, day in growing(seed, pieces=1):
+        days.go_to(day)
+        recorded(ledger, lines)
+    projection.run()
+    payable = set()
+    for who in law_of(ledger, days.day)["statements"]:
+        made = ledger.statement(who, as_of=days.day)
+        for line in made.lines:
+            told, law = projection.may_pay(who, line.line), may_pay(line)
+            assert (told.answer, told.as_of) == (law.answer, days.day)
+            assert told.causes == tuple(one.cause for one in line.causes)
+            if told.answer is May.YES:
+                payable.add((who, line.line))
+        with pytest.raises(NoSuchLine):
+            projection.may_pay(who, "post-training/99")
+    found = projection.unpaid(may_pay="yes", limit=10_000).lines
+    assert {(one.participant, one.line) for one in found} == payable
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + 4))

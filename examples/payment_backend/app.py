@@ -13,10 +13,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 
+from prakerja_ledger import May
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.interfaces.json_output import statement_json
 from prakerja_ledger.ledger.steps import today_by
 from prakerja_ledger.reading.causes import Cause
+from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.statement import AMOUNTS
 
 from .metrics import Metrics
@@ -45,11 +47,10 @@ class Receipt(BaseModel):
 
 
 class PayoutRun(BaseModel):
-    """How a payout run ended, by line: instructed, or why not."""
+    """How many lines a payout run instructed, had instructed before, and may not pay after all."""
 
     instructed: int = 0
-    no: int = 0
-    unknown: int = 0
+    again: int = 0
     refused: int = 0
 
 
@@ -63,6 +64,7 @@ class Unpaid(BaseModel):
     overdue_working_days: int
     cause: str | None
     owner: str | None
+    may_pay: May
 
 
 class UnpaidPage(BaseModel):
@@ -70,6 +72,23 @@ class UnpaidPage(BaseModel):
     position: int
     undecided: list[str]
     lines: list[Unpaid]
+    next: str | None = Field(description="To be given as `after`")
+
+
+class Finding(BaseModel):
+    code: str
+    subject: str
+    on: date
+    amount: int | None
+    detail: dict[str, Any]
+    evidence: list[tuple[str, str]] = Field(description="Source and id of each fact")
+
+
+class FindingsPage(BaseModel):
+    as_of: date
+    position: int
+    undecided: list[str]
+    findings: list[Finding]
     next: str | None = Field(description="To be given as `after`")
 
 
@@ -214,6 +233,7 @@ def _guarded(service: Service, metrics: Metrics) -> APIRouter:
     def unpaid(
         cause: Cause | None = None,
         owner: Owner | None = None,
+        may_pay: May | None = None,
         wave: Annotated[int | None, Query(ge=1, le=2**53 - 1)] = None,
         min_overdue: Annotated[int | None, Query(ge=0, le=10_000)] = None,
         after: str | None = None,
@@ -223,9 +243,10 @@ def _guarded(service: Service, metrics: Metrics) -> APIRouter:
         page = service.projection.unpaid(
             cause=cause,
             owner=owner,
+            may_pay=may_pay,
             wave=wave,
             min_overdue=min_overdue,
-            after=_place(after),
+            after=_place(after, str, str),
             limit=limit,
         )
         return UnpaidPage(
@@ -235,6 +256,28 @@ def _guarded(service: Service, metrics: Metrics) -> APIRouter:
             lines=[
                 Unpaid(**{name: getattr(one, name) for name in Unpaid.model_fields})
                 for one in page.lines
+            ],
+            next=None if page.next is None else _cursor(page.next),
+        )
+
+    @router.get("/findings")
+    def findings(
+        code: Code | None = None,
+        subject: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        after: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> FindingsPage:
+        """Facts that break a rule, the earliest first."""
+        page = service.projection.findings(
+            code=code, subject=subject, after=_place(after, str, str, str, int), limit=limit
+        )
+        return FindingsPage(
+            as_of=page.as_of,
+            position=page.position,
+            undecided=list(page.undecided),
+            findings=[
+                Finding(**{name: getattr(one, name) for name in Finding.model_fields})
+                for one in page.findings
             ],
             next=None if page.next is None else _cursor(page.next),
         )
@@ -268,20 +311,19 @@ def _today(service: Service) -> date:
     return today_by(service.settings.clock)
 
 
-def _cursor(place: tuple[date, str, str]) -> str:
-    due_on, participant, line = place
-    return base64.urlsafe_b64encode(
-        json.dumps([due_on.isoformat(), participant, line]).encode()
-    ).decode()
+def _cursor(place: tuple[Any, ...]) -> str:
+    on, *rest = place
+    return base64.urlsafe_b64encode(json.dumps([on.isoformat(), *rest]).encode()).decode()
 
 
-def _place(cursor: str | None) -> tuple[date, str, str] | None:
+def _place(cursor: str | None, *kinds: type) -> Any:
+    """What `_cursor` was given: a day, then values of these kinds."""
     if cursor is None:
         return None
     try:
-        due_on, participant, line = json.loads(base64.urlsafe_b64decode(cursor))
-        if isinstance(participant, str) and isinstance(line, str):
-            return date.fromisoformat(due_on), participant, line
+        on, *rest = json.loads(base64.urlsafe_b64decode(cursor))
+        if [type(value) for value in rest] == [*kinds]:
+            return date.fromisoformat(on), *rest
     except (ValueError, TypeError):
         pass
     raise HTTPException(404, "There is no such page: after is the next of an earlier one")

@@ -15,7 +15,7 @@ from prakerja_ledger import (
 )
 
 OUTCOMES = ("recorded", "duplicate", "refused", "conflict", "unknown", "unavailable")
-ANSWERS = ("instructed", "no", "unknown", "refused")
+ANSWERS = ("instructed", "again", "refused")
 
 
 class Metrics:
@@ -60,9 +60,9 @@ class Metrics:
         self._events.labels("duplicate" if receipt.duplicate else "recorded").inc()
         return receipt
 
-    def payout(self, answer: str) -> None:
-        """Count one line of a payout run."""
-        self._payouts.labels(answer).inc()
+    def payout(self, answer: str, lines: int) -> None:
+        """Count lines of a payout run."""
+        self._payouts.labels(answer).inc(lines)
 
     def text(self) -> bytes:
         """As Prometheus reads it."""

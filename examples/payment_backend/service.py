@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from math import nan
 from threading import Event, Thread
 
 from prakerja_ledger import Ledger, LedgerFault, May, Projection, Refused, commands
-from prakerja_ledger.domain.schemes import Line
+from prakerja_ledger.reading.pages import UnpaidLine
 
 from .metrics import Metrics
 from .settings import Settings
@@ -59,46 +60,59 @@ class Service:
     def pay_out(self, run: str, most: int) -> Counter[str]:
         """Instruct what may be paid now, and give it to the bank; the same run again pays nothing twice.
 
-        The projection says where to look; the ledger says, inside its own transaction, what may be paid.
+        The projection says where to look; the ledger decides, inside its own transaction, what is paid.
         """
         done: Counter[str] = Counter()
-        after = None
-        while done["instructed"] < most:
-            page = self.projection.unpaid(limit=100, after=after)
-            for one in page.lines:
-                if done["instructed"] >= most:
-                    break
-                answer = self._pay(run, one.participant, one.line)
-                self._metrics.payout(answer)
-                done[answer] += 1
-            after = page.next
-            if after is None:
+        for one in self._lines(May.UNKNOWN):
+            command = _instruction(run, one)
+            if self.ledger.find(command.source, command.id) is not None:
+                self._tell_bank(command)
+                done["again"] += 1
+        for one in self._lines(May.YES):
+            if done["instructed"] >= most:
                 break
+            done[self._pay(_instruction(run, one))] += 1
+        for answer, lines in done.items():
+            self._metrics.payout(answer, lines)
         return done
 
-    def _pay(self, run: str, participant: str, line: Line) -> str:
-        permission = self.ledger.may_pay(participant, line)
-        command = commands.Instruct(
-            source=OURS, id=f"{run} {participant} {line}", subject=participant, line=line
-        )
-        if permission.answer is May.UNKNOWN:
-            # In flight. If this run began it, the bank may not have heard: the answer of the ledger
-            # was lost, or this service died in between. What the bank knows it passes over.
-            self._tell_bank(command)
-        if permission.answer is not May.YES:
-            return str(permission.answer.value)
+    def _lines(self, may_pay: May) -> Iterator[UnpaidLine]:
+        """Unpaid lines of which the rows say so, the longest overdue first."""
+        after = None
+        while True:
+            page = self.projection.unpaid(may_pay=may_pay, limit=1_000, after=after)
+            yield from page.lines
+            after = page.next
+            if after is None:
+                return
+
+    def _pay(self, command: commands.Instruct) -> str:
         try:
-            self.ledger.execute(command)
-        except Refused:  # somebody else was quicker, or payments were held meanwhile
+            receipt = self.ledger.execute(command)
+        except Refused:  # it was paid or held meanwhile: the rows are a little late
             return "refused"
         self._tell_bank(command)
-        return "instructed"
+        return "again" if receipt.duplicate else "instructed"
 
     def _tell_bank(self, command: commands.Instruct) -> None:
-        """Give the bank what this command instructed, if it did."""
+        """Give the bank what this command instructed, though it may know.
+
+        The first time it may not have heard: the ledger's answer was lost, or this service died in
+        between. What the bank knows it passes over.
+        """
         for one in self.ledger.timeline(command.subject).events:
             if one.identity == (command.source, command.id):
                 fact = one.fact
                 # Its webhook will tell; until then the line is in flight, and the same run tells again.
                 with suppress(OSError):
                     self.settings.bank.pay(f"{command.subject} {fact.disbursement}", fact.amount)
+
+
+def _instruction(run: str, one: UnpaidLine) -> commands.Instruct:
+    """The same for the same run, so that it is recorded once however often it is tried."""
+    return commands.Instruct(
+        source=OURS,
+        id=f"{run} {one.participant} {one.line}",
+        subject=one.participant,
+        line=one.line,
+    )

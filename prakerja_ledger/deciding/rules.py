@@ -18,7 +18,7 @@ from prakerja_ledger.deciding.commands import (
     PurchaseTraining,
     asked_for,
 )
-from prakerja_ledger.deciding.payment import May, Permission, in_spite_of_the_clock, may_pay
+from prakerja_ledger.deciding.payment import in_spite_of_the_clock
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import NotInView, Refusal
 from prakerja_ledger.domain.events import Event
@@ -33,6 +33,7 @@ from prakerja_ledger.reading.dossier import (
     look_at_programme,
     open_dossier,
 )
+from prakerja_ledger.reading.permission import May, Permission, may_pay
 from prakerja_ledger.reading.statement import StatementLine, Status, cash_line, training_line
 from prakerja_ledger.reading.view import View, look
 

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from prakerja_ledger.deciding.commands import Command
-from prakerja_ledger.deciding.payment import Permission
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Line, Programme
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.ledger.asking import system_clock
@@ -27,6 +26,7 @@ from prakerja_ledger.reading.pages import (
     Totals,
     UnpaidPage,
 )
+from prakerja_ledger.reading.permission import Permission
 from prakerja_ledger.reading.statement import Statement
 
 T = TypeVar("T")
@@ -121,6 +121,7 @@ class AsyncLedger:
         as_of: date | None = None,
         cause: str | None = None,
         owner: str | None = None,
+        may_pay: str | None = None,
         wave: int | None = None,
         min_overdue: int | None = None,
         after: Place | None = None,
@@ -132,6 +133,7 @@ class AsyncLedger:
             as_of=as_of,
             cause=cause,
             owner=owner,
+            may_pay=may_pay,
             wave=wave,
             min_overdue=min_overdue,
             after=after,

@@ -8,7 +8,6 @@ from threading import Event as Signal
 
 from attrs import define, field
 
-from prakerja_ledger.deciding.payment import Permission, may_pay
 from prakerja_ledger.deciding.rules import permission_now, situation
 from prakerja_ledger.domain.errors import CalendarTooShort, NoSuchLine, NotInView
 from prakerja_ledger.domain.fields import check_position, check_text
@@ -38,6 +37,7 @@ from prakerja_ledger.reading.pages import (
     totals_of,
     unpaid_of,
 )
+from prakerja_ledger.reading.permission import Permission, may_pay
 from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.totals import totals
 from prakerja_ledger.reading.view import View
@@ -101,6 +101,7 @@ class Asking:
         as_of: date | None = None,
         cause: str | None = None,
         owner: str | None = None,
+        may_pay: str | None = None,
         wave: int | None = None,
         min_overdue: int | None = None,
         after: Place | None = None,
@@ -108,12 +109,15 @@ class Asking:
     ) -> UnpaidPage:
         """Unpaid lines as of a day (without one: today in WIB), the longest overdue first, page by page.
 
-        Only those that meet every condition: the first `cause` and its `owner` by their words, the
-        `wave`, and at least `min_overdue` working days overdue. `limit` is the most lines of a page, 1 to
+        Only those that meet every condition: the first `cause` and its `owner` by their words, `may_pay`
+        (yes, no or unknown, by the statement), the `wave`, and at least `min_overdue` working days
+        overdue. `limit` is the most lines of a page, 1 to
         10,000; `after` is the last page's `next`. Works out every statement: a service asks a Projection,
         which gives the same answer as of its day. Raises InvalidField.
         """
-        wanted = Wanted(cause=cause, owner=owner, wave=wave, min_overdue=min_overdue)
+        wanted = Wanted(
+            cause=cause, owner=owner, may_pay=may_pay, wave=wave, min_overdue=min_overdue
+        )
         check_limit(limit)
         about, statements = self._everybody(as_of)
         return page_of(unpaid_of(statements, wanted, after), limit, about)

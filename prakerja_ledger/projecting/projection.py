@@ -13,8 +13,9 @@ from typing import Any, Final, Protocol, Self, TypeVar
 
 from attrs import define
 
-from prakerja_ledger.domain.errors import LedgerFault, NotInView, UnreadableSource
+from prakerja_ledger.domain.errors import LedgerFault, NoSuchLine, NotInView, UnreadableSource
 from prakerja_ledger.domain.fields import check_text
+from prakerja_ledger.domain.schemes import Line
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.shards import clock_at, position_at, shard_at
@@ -29,6 +30,7 @@ from prakerja_ledger.reading.pages import (
     Answer,
     FindingPlace,
     FindingsPage,
+    LinePermission,
     ListedFinding,
     Place,
     Totals,
@@ -42,6 +44,7 @@ from prakerja_ledger.reading.pages import (
     page_of,
     totals_of,
 )
+from prakerja_ledger.reading.permission import May
 from prakerja_ledger.reading.statement import AMOUNTS, Status
 from prakerja_ledger.reading.totals import Key, Total
 
@@ -188,6 +191,7 @@ class Projection:
         *,
         cause: str | None = None,
         owner: str | None = None,
+        may_pay: str | None = None,
         wave: int | None = None,
         min_overdue: int | None = None,
         after: Place | None = None,
@@ -198,7 +202,9 @@ class Projection:
         Conditions, `after` and `limit` as those of `Ledger.unpaid`, and the same lines. Raises InvalidField,
         and LedgerFault where the projection is not built yet.
         """
-        wanted = Wanted(cause=cause, owner=owner, wave=wave, min_overdue=min_overdue)
+        wanted = Wanted(
+            cause=cause, owner=owner, may_pay=may_pay, wave=wave, min_overdue=min_overdue
+        )
         check_limit(limit)
 
         def ask(look: Look) -> UnpaidPage:
@@ -219,7 +225,7 @@ class Projection:
         return due_on if due_on >= calendar.first else date.min  # longer than anybody can be
 
     def _unpaid_line(self, row: Row, day: date) -> UnpaidLine:
-        participant, wave, line, unpaid, status, due_on, overdue, cause, owner = row
+        participant, wave, line, unpaid, status, due_on, overdue, cause, owner, may_pay = row
         days = self.ledger.programme.calendar.between(due_on, day) if overdue else 0
         return UnpaidLine(
             participant=participant,
@@ -231,6 +237,7 @@ class Projection:
             overdue_working_days=days,
             cause=None if cause is None else Cause(cause),
             owner=None if owner is None else Owner(owner),
+            may_pay=May(may_pay),
         )
 
     def findings(
@@ -275,6 +282,31 @@ class Projection:
             )
         return totals_of(by, groups, _about(state, look.undecided()))
 
+    def may_pay(self, participant: str, line: Line) -> LinePermission:
+        """Whether a line may be paid, as of the projection's day and position.
+
+        For lists and screens. What pays asks `Ledger.may_pay`, or simply executes the instruction: that
+        decides on everything recorded by then. Raises as `Projection.statement`, and NoSuchLine where
+        the statement has no such line.
+        """
+        check_text("participant", participant)
+
+        def ask(look: Look) -> LinePermission:
+            state, _, rows = self._rows_of(look, participant)
+            read = {row[1]: dict(zip(LINE_COLUMNS, row, strict=True)) for row in rows}
+            if line not in read:
+                raise NoSuchLine(participant=participant, line=line, lines=", ".join(read))
+            return LinePermission(
+                as_of=state.day,
+                position=_position(state),
+                undecided=(),
+                line=line,
+                answer=May(read[line]["may_pay"]),
+                causes=tuple(map(Cause, json.loads(read[line]["causes"]))),
+            )
+
+        return self._asked(ask)
+
     def statement(self, participant: str) -> dict[str, Any]:
         """A participant's statement as `statement --json` prints it, as of the projection's day.
 
@@ -285,12 +317,7 @@ class Projection:
         return self._asked(lambda look: self._statement(look, participant))
 
     def _statement(self, look: Look, participant: str) -> dict[str, Any]:
-        state = self._live(look)
-        about, lines = look.participant_rows(participant)
-        if about is None or about[1] is None:
-            if about is not None and about[5] is not None:
-                raise LedgerFault(source=self.tables.url, problem=about[5])
-            raise NotInView(participant=participant, as_of=state.day)
+        state, about, lines = self._rows_of(look, participant)
         made = [self._statement_line(row, state.day) for row in lines]
         return {
             "participant": participant,
@@ -305,6 +332,16 @@ class Projection:
             },
             "lines": made,
         }
+
+    def _rows_of(self, look: Look, participant: str) -> tuple[State, Row, list[Row]]:
+        """A participant's row and those of the lines, where there is a statement."""
+        state = self._live(look)
+        about, lines = look.participant_rows(participant)
+        if about is None or about[1] is None:
+            if about is not None and about[5] is not None:
+                raise LedgerFault(source=self.tables.url, problem=about[5])
+            raise NotInView(participant=participant, as_of=state.day)
+        return state, about, lines
 
     def _statement_line(self, row: Row, day: date) -> dict[str, Any]:
         read = dict(zip(LINE_COLUMNS, row, strict=True))

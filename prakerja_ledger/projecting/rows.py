@@ -27,7 +27,14 @@ from prakerja_ledger.reading.dossier import Dossier, ProgrammeInView, open_dossi
 from prakerja_ledger.reading.finding import Finding, in_order_of_findings
 from prakerja_ledger.reading.findings import own_findings
 from prakerja_ledger.reading.pages import listed
-from prakerja_ledger.reading.statement import AMOUNTS, Statement, StatementLine, statement_of
+from prakerja_ledger.reading.permission import answer_for
+from prakerja_ledger.reading.statement import (
+    AMOUNTS,
+    Statement,
+    StatementLine,
+    Status,
+    statement_of,
+)
 from prakerja_ledger.reading.turning import turns_on
 from prakerja_ledger.reading.view import View, look
 
@@ -56,6 +63,7 @@ LINE_COLUMNS: Final = (
     "due_on",
     "cause",
     "owner",
+    "may_pay",
     "causes",
     "evidence",
 )
@@ -240,18 +248,19 @@ def _line(about: Row, place: int, one: StatementLine, evidence: str) -> Row:
         *_amounts(one),
         _day(one.earned_on),
         _day(one.due_on),
-        *_because(one.causes),
+        *_because(one.status, one.causes),
         evidence,
     )
 
 
 @lru_cache(maxsize=4096)
-def _because(causes: tuple[Because, ...]) -> Row:
-    """The first cause, its owner, and all causes."""
+def _because(status: Status, causes: tuple[Because, ...]) -> Row:
+    """The first cause, its owner, whether the line may be paid, and all causes."""
+    may = answer_for(status, (because.cause for because in causes)).value
     if not causes:
-        return None, None, "[]"
+        return None, None, may, "[]"
     named = _text([because.cause.value for because in causes])
-    return causes[0].cause.value, causes[0].owner.value, named
+    return causes[0].cause.value, causes[0].owner.value, may, named
 
 
 @lru_cache(maxsize=1 << 14)

@@ -111,7 +111,8 @@ class Look(Protocol):
     ) -> list[Row]:
         """Unpaid lines after a place, the earliest due date first; only those due by a day, if given.
 
-        Columns: participant, wave, line, unpaid, status, due_on, overdue, cause, owner. Days are dates.
+        Columns: participant, wave, line, unpaid, status, due_on, overdue, cause, owner,
+        may_pay. Days are dates.
         """
 
     def finding_rows(

@@ -15,6 +15,7 @@ from prakerja_ledger.domain.schemes import Line
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.finding import Code, Finding, detail_text
+from prakerja_ledger.reading.permission import May, may_pay
 from prakerja_ledger.reading.statement import Statement, Status
 from prakerja_ledger.reading.totals import (
     GROUPINGS,
@@ -50,6 +51,8 @@ class UnpaidLine:
     """The first cause."""
     owner: Owner | None
     """Who must act on it."""
+    may_pay: May
+    """Whether it may be paid, by this statement; `Ledger.may_pay` looks at what is dated later too."""
 
     @property
     def place(self) -> Place:
@@ -57,7 +60,7 @@ class UnpaidLine:
         return self.due_on, self.participant, self.line
 
 
-def _is_choice(kind: type[Cause | Owner | Code]) -> Callable[[Any, Any, Any], None]:
+def _is_choice(kind: type[Cause | Owner | Code | May]) -> Callable[[Any, Any, Any], None]:
     def check(_: Any, attribute: Any, value: Any) -> None:
         if value is not None and value not in set(kind):
             known = ", ".join(one.value for one in kind)
@@ -82,6 +85,7 @@ class Wanted:
     cause: str | None = field(default=None, validator=_is_choice(Cause))
     """The first cause."""
     owner: str | None = field(default=None, validator=_is_choice(Owner))
+    may_pay: str | None = field(default=None, validator=_is_choice(May))
     wave: int | None = field(default=None, validator=_is_count)
     min_overdue: int | None = field(default=None, validator=_is_count)
     """At least so many working days overdue."""
@@ -91,6 +95,7 @@ class Wanted:
         return (
             (self.cause is None or one.cause == self.cause)
             and (self.owner is None or one.owner == self.owner)
+            and (self.may_pay is None or one.may_pay == self.may_pay)
             and (self.wave is None or one.wave == self.wave)
             and (self.min_overdue is None or one.overdue_working_days >= self.min_overdue)
         )
@@ -139,6 +144,16 @@ class FindingsPage(Answer):
     findings: tuple[ListedFinding, ...]
     next: FindingPlace | None
     """To be given as `after` for the page that follows; None at the end."""
+
+
+@frozen(kw_only=True)
+class LinePermission(Answer):
+    """Whether a line may be paid, by a statement of the day that the answer speaks of."""
+
+    line: Line
+    answer: May
+    causes: tuple[Cause, ...]
+    """Why it is not paid; of an answer of no, what stands against paying is among them."""
 
 
 @frozen(kw_only=True)
@@ -191,6 +206,7 @@ def unpaid_line(one: Unpaid) -> UnpaidLine:
         overdue_working_days=line.overdue_working_days,
         cause=line.cause,
         owner=line.owner,
+        may_pay=may_pay(line).answer,
     )
 
 

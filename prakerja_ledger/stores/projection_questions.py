@@ -10,6 +10,7 @@ from typing import Any, Final
 from prakerja_ledger.projecting.rows import FINDING_COLUMNS, LINE_COLUMNS, PARTICIPANT_COLUMNS, Row
 from prakerja_ledger.projecting.tables import Slot, State
 from prakerja_ledger.reading.pages import FindingPlace, Place, Wanted, WantedFindings
+from prakerja_ledger.reading.permission import May
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.stores.projection_sql import PREFIX, Dialect
 
@@ -23,6 +24,7 @@ _UNPAID: Final = (
     "overdue",
     "cause",
     "owner",
+    "may_pay",
 )
 _FINDING: Final = tuple(name for name in FINDING_COLUMNS if name != "origin")
 _DAYS: Final = frozenset({"due_on", "earned_on", "turns_on", "date"})
@@ -90,6 +92,8 @@ class SQLQuestions(ABC):
             if value is not None:
                 where.append(f"{name} = {mark}")
                 parameters.append(value)
+        if wanted.may_pay is not None:  # spelled out: a partial index serves no parameter
+            where.append(f"may_pay = '{May(wanted.may_pay)}'")
         if due_by is not None:
             where.append(f"due_on <= {mark}")
             parameters.append(due_by.isoformat())

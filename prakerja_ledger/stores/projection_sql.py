@@ -72,6 +72,7 @@ CREATE TABLE {p}_lines (
     {amounts},
     earned_on {day}, due_on {day},
     cause {text}, owner {text}, -- the first cause, and who must act on it
+    may_pay {text} NOT NULL, -- yes, no, or unknown: an attempt has no outcome yet
     causes {text} NOT NULL, -- all of them, a JSON array
     evidence {text} NOT NULL, -- source and id of the facts behind it, a JSON array
     PRIMARY KEY (participant, line)
@@ -104,6 +105,8 @@ CREATE TABLE {p}_uses ( -- what concerns the findings of others: the projection'
 
 _INDEXES: Final = """\
 CREATE INDEX {p}_{g}_unpaid ON {p}_lines (due_on, participant, line) WHERE unpaid > 0;
+CREATE INDEX {p}_{g}_payable ON {p}_lines (due_on, participant, line)
+    WHERE unpaid > 0 AND may_pay = 'yes';
 CREATE INDEX {p}_{g}_undecided ON {p}_participants (participant) WHERE problem IS NOT NULL;
 CREATE INDEX {p}_{g}_turns ON {p}_participants (turns_on);
 CREATE INDEX {p}_{g}_unjudged ON {p}_participants (participant) WHERE unjudged IS NOT NULL;
@@ -118,7 +121,7 @@ _VIEWS: Final = """\
 CREATE VIEW projected_unpaid AS
 SELECT l.participant, l.wave, l.line, l.unpaid, l.status, l.due_on,
     CASE WHEN l.overdue > 0 THEN t.number - d.number ELSE 0 END AS overdue_working_days,
-    l.cause, l.owner, l.causes, l.evidence, l.scheme, l.standing
+    l.cause, l.owner, l.may_pay, l.causes, l.evidence, l.scheme, l.standing
 FROM projection AS p
 JOIN working_days AS t ON t.day = p.day
 JOIN projected_lines AS l ON l.unpaid > 0

@@ -25,7 +25,7 @@ from typing import Any
 import attrs
 from attrs import define, evolve, field, frozen
 
-from prakerja_ledger.deciding.payment import May
+from prakerja_ledger.reading.permission import May
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import (
     CommitInDoubt,
