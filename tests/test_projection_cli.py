@@ -68,7 +68,7 @@ def test_the_rows_can_be_read_by_who_knows_where_they_are(url: str):
 
 
 def test_in_indonesian(url: str):
-    assert "peserta" in run("projection", "rebuild", url, "--lang", "id").text
+    assert "Peserta" in run("projection", "rebuild", url, "--lang", "id").text
 
 
 def test_the_rows_may_be_put_elsewhere(url: str, tmp_path: Path):
