@@ -168,6 +168,36 @@ def test_a_clock_that_goes_back_takes_nothing_back(
     assert projection.unpaid().as_of == date(2020, 5, 20)
 
 
+def test_a_rebuild_ends_although_the_clock_went_back(
+    projection: Projection, ledger: Ledger, days: Days
+):
+    """Its rows stand as of the day that was read already."""
+    ledger.execute_all(ordinary_life())
+    projection.run()
+    days.go_to("2020-05-01")
+    projection.rebuild()
+
+    law = law_of(ledger, date(2020, 5, 20))
+    assert projection.unpaid().as_of == date(2020, 5, 20)
+    assert projected(projection, law) == law
+
+
+def test_a_hold_dated_ahead_leaves_rows_that_a_rebuild_would_make(
+    projection: Projection, ledger: Ledger
+):
+    """Who waits for no money is not touched by it, and so need not turn with it."""
+    ledger.record(enrolment("P-1"))
+    ledger.execute_all(life("P-2"))
+    projection.run()
+    held = {"reason": "review"}
+    ledger.record(envelope("payments-held", "programme", "held", held, time="2020-05-25T09:00:00+07:00"))
+    assert projection.run() == 1
+    kept = all_rows(projection)
+    projection.rebuild()
+
+    assert all_rows(projection) == kept
+
+
 # --- one's own writes ---------------------------------------------------------------------------------
 
 
@@ -252,6 +282,48 @@ def test_a_runner_that_was_overtaken_writes_nothing_and_goes_on(
 
         monkeypatch.setattr(Projector, "_state", overtaken)
         one.run()
+        law = law_of(ledger, date(2020, 5, 20))
+
+        assert met
+        assert projected(one, law) == law
+
+
+def test_a_first_run_beside_a_rebuild_that_has_begun_keeps_positions_of_its_own(
+    projection: Projection, ledger: Ledger
+):
+    """Else the rebuild would take for taken in what only the run took in."""
+    ledger.execute_all(life("P-1"))
+    projection.tables.make()
+    Projector(ledger, projection.tables).step(Slot.NEXT)
+    projection.run()
+    ledger.execute_all(life("P-2"))
+    projection.run()
+    projection.rebuild()
+
+    law = law_of(ledger, date(2020, 5, 20))
+    assert projected(projection, law) == law
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rebuild_begins_anew_where_others_swapped_meanwhile(
+    ledger: Ledger, into: str, times: int, monkeypatch: pytest.MonkeyPatch
+):
+    """It had chosen a generation that is taken now, with the positions of that one."""
+    with Projection.open(ledger, into) as one, Projection.open(ledger, into) as other:
+        ledger.execute_all(life("P-1"))
+        one.run()
+        change, met = type(one.tables).change, []
+
+        def overtaken(tables: Any, expected: Any) -> Any:
+            if tables is one.tables and not met:
+                met.append(expected)
+                ledger.execute_all(life("P-2"))
+                for _ in range(times):
+                    other.rebuild()
+            return change(tables, expected)
+
+        monkeypatch.setattr(type(one.tables), "change", overtaken)
+        one.rebuild()
         law = law_of(ledger, date(2020, 5, 20))
 
         assert met

@@ -143,8 +143,7 @@ class Projector:
         Writers need not pause for it: nobody takes facts into the live tables meanwhile, so that what is
         read afterwards is never behind what was read before.
         """
-        live = self._state(Slot.LIVE)
-        if state.day < self.today() or (live is not None and live.day > state.day):
+        if state.day < self._day(Slot.NEXT):
             return None
         try:
             with self.tables.change(state) as change:
@@ -165,11 +164,20 @@ class Projector:
             self._check(state)
             if state.built_to is not None:
                 return self._build(state)
-            if state.day < self.today():
-                return self._age(state, self.today())
+            day = self._day(slot)
+            if state.day < day:
+                return self._age(state, day)
             return self._catch_up(state)
         except Overtaken:
             return 0
+
+    def _day(self, slot: Slot) -> date:
+        """The day that rows should stand as of. Those of a rebuild follow the live ones, which may be ahead.
+
+        The clock may have gone back, or another host's be ahead: what is read goes back for neither.
+        """
+        live = self._state(Slot.LIVE) if slot is Slot.NEXT else None
+        return self.today() if live is None else max(self.today(), live.day)
 
     def _state(self, slot: Slot) -> State | None:
         with self.tables.look() as asked:
@@ -191,21 +199,31 @@ class Projector:
     def _begin(self, slot: Slot) -> int:
         with self.ledger.journal.reading() as reading:
             clocks = reading.clocks()
-        live = self._state(Slot.LIVE)
+        live = self._generation()
+        # A first build and a rebuild may begin side by side: they must not share a generation, as their
+        # positions are kept by it.
         state = State(
             slot=slot,
-            generation=1 if live is None else live.generation + 1,
+            generation=1 if slot is Slot.LIVE else 1 + max(live, 1),
             ledger=self.ledger.journal.url,
             law=_LAW,
-            day=self.today(),
+            day=self._day(slot),
             clocks=clocks,
             built_to="",
         )
         with self.tables.change(None) as change:
-            if self._state(slot) is not None:
+            if live:
+                change.hold_live()
+            # Another rebuild may have begun, or ended, since: its generation is not taken twice.
+            if self._state(slot) is not None or self._generation() != live:
                 raise Overtaken
             change.begin(state, self._counted_days())
         return 0
+
+    def _generation(self) -> int:
+        """That of the tables which are read; 0 where there are none."""
+        live = self._state(Slot.LIVE)
+        return 0 if live is None else live.generation
 
     def _counted_days(self) -> Iterator[tuple[str, int]]:
         """Each day that the calendar knows, and the working days from its first up to that day."""

@@ -31,9 +31,12 @@ def turns_on(
     `made` is the statement as of D, None where there is none yet. It may name a day too early (a
     cut-off that will not touch this participant), never one too late.
     """
+    # A hold is a cause of unpaid money alone. Without any it could touch nobody before a day that is named
+    # below; and rows that a hold leaves alone stay those that a rebuild would make.
+    waits = made is not None and any(line.unpaid for line in made.lines)
     days = (
         *_learned(participant, view),
-        *_learned(programme_stream, view),
+        *(_learned(programme_stream, view) if waits else ()),
         *(() if made is None else _of_lines(made, programme)),
     )
     return min((on for on in days if on > view.as_of), default=None)
