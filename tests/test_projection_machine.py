@@ -284,7 +284,7 @@ class ProjectionMachine(RuleBasedStateMachine):
 
     def asked(self, via: int, subject: str, one: Kind) -> None:
         """Execute a command, if it can be."""
-        with suppress(Refused, InvalidInput):
+        with suppress(Refused, InvalidInput, CalendarTooShort):
             self.hosts[via].ledger.execute(self.command(subject, one))
         self.read_on()
 
@@ -327,7 +327,7 @@ class ProjectionMachine(RuleBasedStateMachine):
         for outcome in course:
             word = "reference" if outcome == "settled" else "reason"
             kinds.append((f"disbursement-{outcome}", {**name, word: "technical"}))
-        with suppress(Refused, InvalidInput):
+        with suppress(Refused, InvalidInput, CalendarTooShort):
             self.hosts[via].ledger.execute_all([self.command(who, one) for one in kinds])
         self.read_on()
 
