@@ -57,7 +57,7 @@ def test_rebuild_then_run_then_rebuild_again(url: str):
     assert run("projection", "rebuild", url).lines[0] == "Participants written: 4."
     told = status(url)
     assert (told["built"], told["behind"], told["current"], told["positions"]) == (True, 0, True, [22])
-    assert told["generation"] == 2
+    assert told["generation"] == 3
     assert told["as_of"] == told["today"] >= date(2026, 1, 1).isoformat()
 
 

@@ -490,13 +490,13 @@ class PostgresJournal:
                 return None  # nothing was asked of it yet; an ordinary turn replaces it
             found = ClientCursor(connection, row_factory=tuple_row).execute(asked, parameters)
             position: int | None = (found.fetchone() or (None,))[0]
-            if position is not None:
-                self.tell()
-            return position
         except psycopg.Error as error:
             raise self.undone(connection, error) from error
         finally:
             self.let_go(connection)
+        if position is not None:
+            self.tell()
+        return position
 
     def undone(self, connection: Connection[Any], error: psycopg.Error) -> LedgerFault:
         """What an error around a commit means: what the server answered is certain; silence is not."""
