@@ -117,10 +117,10 @@ def _filled(url: str, path: Path) -> int:
         return sum(1 for _ in Importer(ledger).outcomes(source.numbered(str(path))))
 
 
-def _rebuilt(url: str, into: str) -> Callable[[], int]:
+def _rebuilt(url: str, into: str, processes: int) -> Callable[[], int]:
     def run() -> int:
         with Ledger.open(url, clock=july_2) as ledger, Projection.open(ledger, into) as projection:
-            projection.rebuild()
+            projection.rebuild(processes=processes)
             return ledger.head()
 
     return run
@@ -158,8 +158,10 @@ def catching_up(server: PostgresServer, path: Path, runs: int) -> list[Row]:
 
         return interleaved(
             {
-                "ours on SQLite": _rebuilt(on_sqlite, rows),
-                "ours on PostgreSQL": _rebuilt(on_server, on_server),
+                "ours on SQLite": _rebuilt(on_sqlite, rows, 1),
+                "ours on SQLite, two processes make the rows": _rebuilt(on_sqlite, rows, 2),
+                "ours on PostgreSQL": _rebuilt(on_server, on_server, 1),
+                "ours on PostgreSQL, two processes make the rows": _rebuilt(on_server, on_server, 2),
                 "stock ProjectionRunner on SQLite": stock_sqlite,
                 "stock ProjectionRunner on PostgreSQL": stock_postgres,
             },
@@ -250,14 +252,15 @@ def _multiply(projection: Projection) -> None:
     with projection.tables.look() as look:
         state = look.state(Slot.LIVE)
         ((people,),) = look.rows("SELECT count(*) FROM projected_participants")
+    copies = -(-MANY // people) - 1
     with projection.tables.change(state) as change:
-        for n in range(1, -(-MANY // people)):
-            for table, columns in (("participants", PARTICIPANT_COLUMNS), ("lines", LINE_COLUMNS)):
-                rest = ", ".join(columns[1:])
-                change.run(  # type: ignore[attr-defined]
-                    f"INSERT INTO projected_{table} (participant, {rest}) SELECT participant || '/{n}', {rest} "
-                    f"FROM projected_{table} WHERE participant NOT LIKE '%/%'"
-                )
+        for table, columns in (("participants", PARTICIPANT_COLUMNS), ("lines", LINE_COLUMNS)):
+            rest = ", ".join(columns[1:])
+            change.run(  # type: ignore[attr-defined]
+                f"INSERT INTO projected_{table} (participant, {rest}) "
+                f"WITH RECURSIVE copies(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {copies}) "
+                f"SELECT participant || '/' || n, {rest} FROM projected_{table}, copies"
+            )
     with projection.tables.change(state) as change:
         change.run("ANALYZE")  # type: ignore[attr-defined]
 

@@ -11,13 +11,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prakerja_ledger import CloudEvent, Ledger, Projection
+from prakerja_ledger import KARTU_PRAKERJA, CloudEvent, Ledger, Projection
+from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.ledger.journal import StoredLine
 from prakerja_ledger.ledger.steps import today_by
+from prakerja_ledger.projecting import writer
+from prakerja_ledger.projecting.makers import CommonLines, Makers
+from tests.cli_support import run
 from tests.postgres_support import made, schema_of, shared_database, without_options  # noqa: F401
 from tests.projection_support import all_rows, law_of, life, projected
 from tests.servers import connect
@@ -140,3 +146,93 @@ def test_a_rebuild_beside_writers_and_a_runner_loses_nothing(urls: tuple[str, st
             while time.monotonic() < until:
                 projection.rebuild()
     the_rows_are_the_laws_and_those_of_a_rebuild(urls)
+
+
+# --- rows made by several processes -------------------------------------------------------------------
+
+
+def filled(url: str, people: int) -> None:
+    with Ledger.open(url) as ledger:
+        package = {
+            "specversion": "1.0", "source": "//pmo", "id": "offered", "type": "prakerja.package-offered.v1",
+            "subject": "PK-1", "time": "2020-04-11T09:00:00+07:00",
+            "data": {
+                "platform": "tokopedia", "price": 1,
+                "courses": [{"course": "C-1", "institution": "I-1"}, {"course": "C-2", "institution": "I-2"}],
+            },
+        }  # fmt: skip
+        ledger.record(package)
+        for n in range(people):
+            ledger.record_all(reported(f"P-{n}"))
+
+
+def test_several_processes_make_the_rows_that_one_makes(
+    urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writer, "A_CHUNK", 3)
+    url, into = urls
+    filled(url, 10)
+    with Ledger.open(url) as ledger, Projection.open(ledger, into) as projection:
+        assert projection.rebuild() == 10
+        kept = all_rows(projection)
+        assert projection.rebuild(processes=2) == 10
+        assert all_rows(projection) == kept
+        law = law_of(ledger, today_by(ledger.clock))
+        assert projected(projection, law) == law
+
+
+def test_a_build_whose_process_dies_says_so_and_is_gone_on_with(
+    urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writer, "A_CHUNK", 2)
+    url, into = urls
+    filled(url, 6)
+    rows, asked = Makers.rows, []
+
+    def dying(makers: Makers, found: Any) -> Any:
+        asked.append(found)
+        if len(asked) == 2:
+            asked[0] = rows(makers, found).result()
+            for process in makers._processes:
+                process.kill()
+        return rows(makers, found)
+
+    with Ledger.open(url) as ledger, Projection.open(ledger, into) as projection:
+        monkeypatch.setattr(Makers, "rows", dying)
+        with pytest.raises(LedgerFault, match="one of them has died"):
+            projection.rebuild(processes=2)
+        monkeypatch.setattr(Makers, "rows", rows)
+        projection.rebuild(processes=2)
+        law = law_of(ledger, today_by(ledger.clock))
+        assert projected(projection, law) == law
+
+
+def test_a_program_is_not_run_again_by_its_processes(tmp_path: Path):
+    """As `multiprocessing` would, unless its author knew of `if __name__ == "__main__"`."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    filled(url, 2)
+    (tmp_path / "careless.py").write_text(
+        "from prakerja_ledger import Ledger, Projection\n"
+        f"with Ledger.open({url!r}) as ledger, Projection.open(ledger, {url!r}) as projection:\n"
+        "    print(projection.rebuild(processes=2))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "careless.py"], capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
+
+
+def test_what_goes_wrong_in_a_process_is_raised_where_its_rows_are_waited_for():
+    programme = KARTU_PRAKERJA
+    with Makers(1, CommonLines({}), programme, date(2020, 5, 20)) as makers:
+        made = makers.rows([("participant/P-1", [StoredLine(1, "no topic", b"{")])])
+        with pytest.raises(Exception, match="topic|line|JSON"):
+            made.result(timeout=60)
+
+
+def test_the_command_takes_processes(urls: tuple[str, str]):
+    url, into = urls
+    filled(url, 3)
+    done = run("projection", "rebuild", url, "--into", into, "--processes", "2")
+    assert (done.status, done.lines[0]) == (0, "Participants written: 3.")

@@ -65,7 +65,17 @@ Plan = Callable[[], Intent | None]
 """Asked for the intent by a store that has a use for it; None where it is not known beforehand."""
 
 
-class Reading(Protocol):
+class Streaming(Protocol):
+    """Streams by their names."""
+
+    def stream(self, name: str, known: int = 0) -> Sequence[StoredLine]:
+        """The lines of a stream after the first `known` ones, in the order of recording."""
+
+    def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
+        """Every stream of a prefix, by name in the order of code points, with its lines."""
+
+
+class Reading(Streaming, Protocol):
     """What can be asked inside one consistent look at the journal."""
 
     def head(self) -> int:
@@ -73,12 +83,6 @@ class Reading(Protocol):
 
     def find(self, source: str, id: str) -> int | None:
         """The position of the event of that identity."""
-
-    def stream(self, name: str, known: int = 0) -> Sequence[StoredLine]:
-        """The lines of a stream after the first `known` ones, in the order of recording."""
-
-    def streams(self, prefix: str) -> Iterator[tuple[str, list[StoredLine]]]:
-        """Every stream of a prefix, by name in the order of code points, with its lines."""
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of positions.

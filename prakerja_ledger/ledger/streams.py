@@ -17,8 +17,8 @@ from prakerja_ledger.ledger.journal import (
     PARTICIPANT_PREFIX,
     PROGRAMME_STREAM,
     Judging,
-    Reading,
     StoredLine,
+    Streaming,
     stream_name,
 )
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
@@ -88,7 +88,7 @@ class JournalIdentities:
 class JournalStreams:
     """Streams read when they are asked for, and then kept; once a turn, what others added is read."""
 
-    def __init__(self, reading: Reading, mapper: LedgerMapper) -> None:
+    def __init__(self, reading: Streaming, mapper: LedgerMapper) -> None:
         self.reading = reading
         self._mapper = mapper
         self.turn: int = 0

@@ -112,22 +112,24 @@ class Projection:
 
     # --- keeping it current
 
-    def run(self, watcher: Watcher = nobody) -> int:
+    def run(self, watcher: Watcher = nobody, *, processes: int = 1) -> int:
         """Build it where it is missing, let it age, take in what is recorded by now.
 
         Returns how many participants were written. Stopped at any moment, it goes on where it was; two at
         once do no harm. `watcher` is told of progress now and then: so many participants were written
-        since it was last called. Raises LedgerFault for tables of another ledger, and where another
+        since it was last called; `processes` as those of `Projection.rebuild`, for what is not built yet.
+        Raises LedgerFault for tables of another ledger, and where another
         release made the rows: then rebuild.
         """
-        return Projector(self.ledger, self.tables, watcher).run()
+        return Projector(self.ledger, self.tables, watcher, processes).run()
 
-    def rebuild(self, watcher: Watcher = nobody) -> int:
+    def rebuild(self, watcher: Watcher = nobody, *, processes: int = 1) -> int:
         """Make all rows anew beside those that are read, take in what is recorded meanwhile, and swap.
 
-        Returns how many participants were written. Goes on where an interrupted one stopped.
+        Returns how many participants were written. Goes on where an interrupted one stopped. With
+        several `processes` those make the rows, and this one reads and writes beside them.
         """
-        return Projector(self.ledger, self.tables, watcher).rebuild()
+        return Projector(self.ledger, self.tables, watcher, processes).rebuild()
 
     def follow(self, until: Signal, idle: float = _IDLE_SECONDS) -> None:
         """Keep it current until the signal, a `threading.Event`, is set.
@@ -178,7 +180,9 @@ class Projection:
         )
 
     def _live(self, look: Look) -> State:
-        state = look.state(Slot.LIVE)
+        return self._built(look.state(Slot.LIVE))
+
+    def _built(self, state: State | None) -> State:
         if state is None or state.built_to is not None:
             raise LedgerFault(
                 source=self.tables.url,
@@ -333,10 +337,10 @@ class Projection:
             "lines": made,
         }
 
-    def _rows_of(self, look: Look, participant: str) -> tuple[State, Row, list[Row]]:
+    def _rows_of(self, look: Look, participant: str) -> tuple[State, Row, Sequence[Row]]:
         """A participant's row and those of the lines, where there is a statement."""
-        state = self._live(look)
-        about, lines = look.participant_rows(participant)
+        found, about, lines = look.participant_rows(participant)
+        state = self._built(found)
         if about is None or about[1] is None:
             if about is not None and about[5] is not None:
                 raise LedgerFault(source=self.tables.url, problem=about[5])

@@ -7,7 +7,9 @@ cut short wrote nothing; and of two runners at once the slower finds that the ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from datetime import date
 from typing import Final
 
@@ -15,12 +17,18 @@ from attrs import define, evolve, frozen
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import LedgerFault
-from prakerja_ledger.ledger.journal import PROGRAMME_STREAM, Looking
+from prakerja_ledger.ledger.journal import (
+    PROGRAMME_STREAM,
+    Looking,
+)
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.steps import today_by
-from prakerja_ledger.projecting.rows import Use
+from prakerja_ledger.projecting.maker import Maker
+from prakerja_ledger.projecting.makers import CommonLines, Makers
+from prakerja_ledger.projecting.rows import OwnRows, Use
 from prakerja_ledger.projecting.tables import Change, Clocks, Overtaken, Slot, State, Tables
-from prakerja_ledger.projecting.writer import Watcher, Writer, nobody
+from prakerja_ledger.projecting.writer import Watcher, Writer, next_people, nobody
+from prakerja_ledger.reading.view import View
 
 MOST_A_BATCH: Final = 500_000
 """Events that one transaction takes in: a participant met often in a long lag is written once."""
@@ -66,6 +74,8 @@ class Projector:
     ledger: Ledger
     tables: Tables
     watcher: Watcher = nobody
+    processes: int = 1
+    """That make rows in a build: with several, this one reads and writes beside them."""
 
     def today(self) -> date:
         """The day in WIB, by the ledger's clock."""
@@ -230,13 +240,43 @@ class Projector:
     def _build(self, state: State) -> int:
         """The next participants in the order of their ids; after the last what comes of several."""
         assert state.built_to is not None, "it is being built"
-        with self.ledger.journal.reading() as reading, self.tables.change(state) as change:
-            writer = self._writer(change, reading, state)
-            last = writer.build(state.built_to)
-            change.reach(state.slot, last)
-            if last is None:
-                writer.conclude()
-        return writer.written
+        if self.processes > 1:
+            return self._build_together(state, state.built_to)
+        with self.ledger.journal.reading() as reading:
+            found, last = next_people(reading, state.built_to)
+            maker = Maker(
+                self.ledger.streams(reading), self.ledger.programme, View(as_of=state.day)
+            )
+            return self._write_built(state, reading, maker.rows(found), last)
+
+    def _build_together(self, state: State, built_to: str) -> int:
+        """All that is left to build: some processes make rows while this one reads and writes."""
+        with self.ledger.journal.reading() as reading:
+            common = CommonLines.of(reading)
+        waiting: deque[tuple[Future[list[OwnRows]], str | None]] = deque()
+        written, after = 0, built_to
+        more = True
+        with Makers(self.processes, common, self.ledger.programme, state.day) as makers:
+            while more or waiting:
+                while more and len(waiting) <= self.processes:
+                    with self.ledger.journal.reading() as reading:
+                        found, last = next_people(reading, after)
+                    waiting.append((makers.rows(found), last))
+                    after, more = last or "", last is not None
+                made, last = waiting.popleft()
+                rows = made.result()
+                with self.ledger.journal.reading() as reading:
+                    written += self._write_built(state, reading, rows, last)
+                state = evolve(state, built_to=last)
+        return written
+
+    def _write_built(
+        self, state: State, reading: Looking, rows: Sequence[OwnRows], last: str | None
+    ) -> int:
+        with self.tables.change(state) as change:
+            writing = self._writer(change, reading, state)
+            writing.build(rows, last)
+        return writing.written
 
     def _age(self, state: State, day: date) -> int:
         """Those whose statement turned since; then the rows stand as of the later day."""

@@ -129,8 +129,11 @@ class Look(Protocol):
     def total_rows(self, by: str) -> list[Row]:
         """Sums by a grouping: key, participants, lines, entitlement, and the amounts."""
 
-    def participant_rows(self, participant: str) -> tuple[Row | None, list[Row]]:
-        """A participant's row and those of the lines, in the order of the statement. Days are dates."""
+    def participant_rows(self, participant: str) -> tuple[State | None, Row | None, Sequence[Row]]:
+        """How far the tables are, a participant's row, and those of the lines in their order.
+
+        Days are dates.
+        """
 
 
 class Tables(Protocol):

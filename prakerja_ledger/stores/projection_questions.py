@@ -159,18 +159,23 @@ class SQLQuestions(ABC):
             (by,),
         )
 
-    def participant_rows(self, participant: str) -> tuple[Row | None, list[Row]]:
-        """A participant's row and those of the lines, in the order of the statement."""
-        mark, who = self.dialect.mark, (self.kept(participant),)
-        about = self.rows(
+    def participant_rows(self, participant: str) -> tuple[State | None, Row | None, Sequence[Row]]:
+        """How far the tables are, a participant's row, and those of the lines in their order."""
+        state, about, lines = self._several(
             f"SELECT {', '.join(PARTICIPANT_COLUMNS)} FROM projected_participants "
-            f"WHERE participant = {mark}",
-            who,
-        )
-        lines = self.rows(
-            f"SELECT {', '.join(LINE_COLUMNS)} FROM projected_lines WHERE participant = {mark} "
-            "ORDER BY place",
-            who,
+            f"WHERE participant = {self.dialect.mark}",
+            f"SELECT {', '.join(LINE_COLUMNS)} FROM projected_lines "
+            f"WHERE participant = {self.dialect.mark} ORDER BY place",
+            (self.kept(participant),),
         )
         first = next(iter(self._dated(PARTICIPANT_COLUMNS, about)), None)
-        return first, self._dated(LINE_COLUMNS, lines)
+        return state, first, self._dated(LINE_COLUMNS, lines)
+
+    def _several(
+        self, one: str, other: str, parameters: Sequence[Any]
+    ) -> tuple[State | None, Sequence[Row], Sequence[Row]]:
+        """How far the tables are, and two queries with the same parameters."""
+        state = self.state(Slot.LIVE)
+        if state is None:
+            return None, (), ()
+        return state, self.rows(one, parameters), self.rows(other, parameters)

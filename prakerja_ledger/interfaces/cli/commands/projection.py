@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event as Signal
 from typing import Any
 
@@ -35,6 +36,15 @@ def into_option(command: F) -> F:
     )(command)
 
 
+processes_option = click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="That make rows where all are made anew.",
+)
+
+
 @click.group("projection", short_help="Keep statements as rows, always current.")
 def projection_command() -> None:
     """Keep statements as rows, always current.
@@ -48,10 +58,16 @@ def projection_command() -> None:
 @click.argument("url")
 @into_option
 @click.option("--once", is_flag=True, help="Stop when everything is taken in.")
+@processes_option
 @holidays_option
 @language_option
-def run_command(
-    url: str, into: str | None, once: bool, holidays: str | None, lang: str | None
+def run_command(  # one argument an option
+    url: str,
+    into: str | None,
+    once: bool,
+    processes: int,
+    holidays: str | None,
+    lang: str | None,
 ) -> Status:
     """Bring the tables up to date, and keep them so.
 
@@ -63,7 +79,7 @@ def run_command(
     """
     words = words_of(lang)
     with _opened(url, into, holidays) as projection:
-        _keep(words, projection.run)
+        _keep(words, partial(projection.run, processes=processes))
         if not once:
             projection.follow(_interrupted())
         _show(words, projection)
@@ -73,9 +89,12 @@ def run_command(
 @projection_command.command("rebuild", short_help="Make all rows anew beside the others, and swap.")
 @click.argument("url")
 @into_option
+@processes_option
 @holidays_option
 @language_option
-def rebuild_command(url: str, into: str | None, holidays: str | None, lang: str | None) -> Status:
+def rebuild_command(
+    url: str, into: str | None, processes: int, holidays: str | None, lang: str | None
+) -> Status:
     """Make all rows anew beside the others, and swap.
 
     The rows that are read stay readable until the new ones take their place, and facts may be recorded
@@ -86,7 +105,7 @@ def rebuild_command(url: str, into: str | None, holidays: str | None, lang: str 
     """
     words = words_of(lang)
     with _opened(url, into, holidays) as projection:
-        _keep(words, projection.rebuild)
+        _keep(words, partial(projection.rebuild, processes=processes))
         _show(words, projection)
     return Status.DONE
 
