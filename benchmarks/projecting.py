@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +31,7 @@ from prakerja_ledger.ledger.importing import Importer
 from prakerja_ledger.projecting.rows import LINE_COLUMNS, PARTICIPANT_COLUMNS
 from prakerja_ledger.projecting.tables import Slot
 from prakerja_ledger.stores import postgres_schema
+from tests.projection_support import all_rows
 from tests.servers import PostgresServer
 
 STOCK_EVENTS = 3_000
@@ -265,6 +268,59 @@ def _multiply(projection: Projection) -> None:
         change.run("ANALYZE")  # type: ignore[attr-defined]
 
 
+A_SECOND = 1_000
+"""Events that are recorded a second while all rows are made anew."""
+
+
+def keep_writing(url: str, first: int) -> None:
+    """Record lives, so many events a second, until standard input ends."""
+    ends = Event()
+    Thread(target=lambda: (sys.stdin.read(), ends.set()), daemon=True).start()
+    with Ledger.open(url, clock=july_2) as ledger:
+        began, recorded, n = time.perf_counter(), 0, first
+        while not ends.is_set():
+            recorded += len(ledger.execute_all(life(n)))
+            n += 1
+            ends.wait(max(0.0, recorded / A_SECOND - (time.perf_counter() - began)))
+        print(recorded, time.perf_counter() - began)
+
+
+def beside_a_writer(server: PostgresServer, path: Path) -> list[str]:
+    """Rebuild while somebody writes; nothing may be lost."""
+    text = ["## A rebuild while facts are recorded", ""]
+    text += [f"A process records {A_SECOND:,} events a second; another makes all rows anew, several times.", ""]
+    text += ["| on | recorded meanwhile | a second | rebuilds | seconds each | rows are a fresh rebuild's |"]
+    text += ["| --- | --: | --: | --: | --: | --- |"]
+    with tempfile.TemporaryDirectory() as folder:
+        on_server = server.url(server.new_database())
+        postgres_schema.apply(on_server)
+        for name, url, into in (
+            ("SQLite", f"sqlite:///{folder}/ledger.db", f"sqlite:///{folder}/rows.db"),
+            ("PostgreSQL", on_server, on_server),
+        ):
+            before = _filled(url, path)
+            program = f"from benchmarks.projecting import keep_writing; keep_writing({url!r}, 1_000_000)"
+            with subprocess.Popen(
+                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as writer, Ledger.open(url, clock=july_2) as ledger, Projection.open(ledger, into) as rows:
+                took = []
+                while len(took) < 3:
+                    began = time.perf_counter()
+                    rows.rebuild()
+                    took.append(time.perf_counter() - began)
+                recorded, seconds = map(float, writer.communicate("")[0].split())
+                rows.run()
+                kept = all_rows(rows)
+                rows.rebuild()
+                assert ledger.head() == before + recorded
+                same = "yes" if all_rows(rows) == kept else "NO"
+            text.append(
+                f"| {name} | {recorded:,.0f} | {recorded / seconds:,.0f} | {len(took)} "
+                f"| {statistics.median(took):.1f} | {same} |"
+            )
+    return [*text, "", ""]
+
+
 def page(server: PostgresServer, path: Path) -> str:
     """The section's second table."""
     text = ["## How late and how quick a projection is", ""]
@@ -273,5 +329,5 @@ def page(server: PostgresServer, path: Path) -> str:
     for what, times in (*milliseconds(server, 200), *of_a_million(server, path, 100)):
         high = sorted(times)[int(len(times) * 0.95)]
         text.append(f"| {what} | {statistics.median(times):.2f} | {high:.2f} | {max(times):.2f} |")
-    return "\n".join([*text, "", ""])
+    return "\n".join([*text, "", "", *beside_a_writer(server, path)])
 
