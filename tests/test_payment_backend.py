@@ -16,7 +16,7 @@ import httpx
 import pytest
 import uvicorn
 
-from prakerja_ledger import Ledger, commands
+from prakerja_ledger import Ledger, May, Projection, commands
 from prakerja_ledger.testing.bank import BankThatLies, Lie
 from prakerja_ledger.testing.clock import TestClock
 from tests.ledger_support import MAY_20
@@ -27,7 +27,8 @@ from tests.servers import PostgresServer, connect, free_port, memory
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 
 from payment_backend.app import application
-from payment_backend.metrics import ANSWERS, OUTCOMES
+from payment_backend.metrics import ANSWERS, OUTCOMES, Metrics
+from payment_backend.service import Service
 from payment_backend.settings import Settings
 
 TOKEN = "of-the-host"
@@ -215,6 +216,36 @@ def test_the_same_run_again_tells_the_bank_what_it_was_not_told(settings: Settin
 
     assert (again["instructed"], again["again"]) == (0, 5)
     assert settings.bank.moved == {f"P-{n} post-training/1/1": 600_000 for n in range(5)}
+
+
+def test_a_run_again_misses_nothing_while_rows_that_were_late_catch_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    """A line that is payable in the rows when the run looks for what is in flight, and in flight when it
+    looks for what is payable."""
+    settings = replace(settings, bank=BankThatWasAway(lies=[Lie.HONEST]))
+    lived(settings, "P-1")
+    service = Service(settings, Metrics())
+    service.projection.rebuild()
+    lines, wait = service._lines, Projection.wait
+
+    def late(may_pay: May) -> Any:
+        if may_pay is May.YES:
+            service.projection.run()
+        return lines(may_pay)
+
+    def waited(projection: Projection) -> None:
+        projection.run()  # as the service's own thread does
+        wait(projection)
+
+    monkeypatch.setattr(service, "_lines", late)
+    monkeypatch.setattr(Projection, "wait", waited)
+    assert service.pay_out("may-20", 10) == {"instructed": 1}
+    settings.bank.away = 0
+    assert service.pay_out("may-20", 10) == {"again": 1}
+    assert settings.bank.paid == 600_000
+    service.projection.close()
+    service.ledger.close()
 
 
 def test_two_payout_runs_at_once_pay_once(service: Running, settings: Settings):

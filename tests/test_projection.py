@@ -239,6 +239,14 @@ def test_a_day_that_turns_nobody_writes_nothing_but_the_day(
     assert page.lines[0].overdue_working_days > before.overdue_working_days
 
 
+def test_one_may_wait_for_all_that_is_recorded_by_whomever(projection: Projection, ledger: Ledger):
+    ledger.execute_all(life("P-1"))
+    with pytest.raises(LedgerFault, match="what is recorded was not taken in within 0.05 seconds"):
+        projection.wait(timeout=0.05)
+    projection.run()
+    projection.wait()
+
+
 def test_a_clock_that_goes_back_takes_nothing_back(
     projection: Projection, ledger: Ledger, days: Days
 ):

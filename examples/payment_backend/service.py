@@ -63,6 +63,7 @@ class Service:
         The projection says where to look; the ledger decides, inside its own transaction, what is paid.
         """
         done: Counter[str] = Counter()
+        self.projection.wait()  # what this run instructed before must be in the rows
         for one in self._lines(May.UNKNOWN):
             command = _instruction(run, one)
             if self.ledger.find(command.source, command.id) is not None:

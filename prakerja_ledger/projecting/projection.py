@@ -22,7 +22,7 @@ from prakerja_ledger.ledger.shards import clock_at, position_at, shard_at
 from prakerja_ledger.ledger.urls import check_url, imported, without_password
 from prakerja_ledger.projecting.projector import Lag, Projector
 from prakerja_ledger.projecting.rows import LINE_COLUMNS, Row
-from prakerja_ledger.projecting.tables import Look, Overtaken, Slot, State, Tables
+from prakerja_ledger.projecting.tables import Clocks, Look, Overtaken, Slot, State, Tables
 from prakerja_ledger.projecting.writer import Watcher, nobody
 from prakerja_ledger.reading.causes import Cause
 from prakerja_ledger.reading.finding import Code
@@ -145,21 +145,32 @@ class Projection:
         """How far it is behind."""
         return Projector(self.ledger, self.tables).lag()
 
-    def wait(self, what: Receipt | int, timeout: float = 10.0) -> None:
+    def wait(self, what: Receipt | int | None = None, timeout: float = 10.0) -> None:
         """Wait until a position, or that of a Receipt, is taken in: so one reads what one wrote.
 
-        Asks every 20 ms. Raises LedgerFault once `timeout` seconds have passed.
+        Without either: until all is that is recorded now, by whomever. Asks every 20 ms. Raises
+        LedgerFault once `timeout` seconds have passed.
         """
         position = what.position if isinstance(what, Receipt) else what
+        if position is None:
+            with self.ledger.journal.reading() as reading:
+                wanted = reading.clocks()
         until = time.monotonic() + timeout
-        while not self._has(position):
+        while not (self._has_all(wanted) if position is None else self._has(position)):
             if time.monotonic() > until:
+                awaited = "what is recorded" if position is None else f"position {position}"
                 raise LedgerFault(
                     source=self.tables.url,
-                    problem=f"position {position} was not taken in within {timeout:g} seconds. Is the "
-                    "projection being run?",
+                    problem=f"{awaited} was not taken in within {timeout:g} seconds. Is the projection "
+                    "being run?",
                 )
             time.sleep(_POLL_SECONDS)
+
+    def _has_all(self, clocks: Clocks) -> bool:
+        state = self._asked(lambda look: look.state(Slot.LIVE))
+        if state is None or state.built_to is not None:
+            return False
+        return all(at >= wanted for at, wanted in zip(state.clocks, clocks, strict=True))
 
     def _has(self, position: int) -> bool:
         state = self._asked(lambda look: look.state(Slot.LIVE))
