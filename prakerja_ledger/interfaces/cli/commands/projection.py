@@ -36,13 +36,15 @@ def into_option(command: F) -> F:
     )(command)
 
 
-processes_option = click.option(
-    "--processes",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="That make rows where all are made anew.",
-)
+def processes_option(command: F) -> F:
+    """How many processes make rows."""
+    return click.option(
+        "--processes",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="That make rows where all are made anew.",
+    )(command)
 
 
 @click.group("projection", short_help="Keep statements as rows, always current.")
