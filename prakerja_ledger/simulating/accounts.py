@@ -121,7 +121,7 @@ def _first_word(people: People, linked_at: Ints) -> tuple[Ints, Ints]:
     draws, count = people.draws, people.count
     at = linked_at + draws.lag(p.VALIDATION_LAG.value, count)
     backlog_ends = p.VALIDATION_BACKLOG_UNTIL.value
-    run = midnight(backlog_ends) + draws.lag(p.VALIDATION_BACKLOG_LAG.value, count) + DAY // 3
+    run = midnight(p.VALIDATION_BACKLOG_FROM.value) + draws.lag(p.VALIDATION_BACKLOG_LAG.value, count) + DAY // 3
     at = np.where(linked_at < midnight(backlog_ends), np.maximum(at, run), at)
     return at, at + draws.lag(p.PARTNER_REPORT_LAG.value, count)
 

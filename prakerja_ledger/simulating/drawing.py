@@ -32,8 +32,8 @@ _SECONDS_A_DAY: Final = 86_400
 class Draws:
     """Draws for one chunk of participants; what is drawn of another chunk changes nothing here."""
 
-    def __init__(self, seed: int, chunk: int) -> None:
-        self._bits = np.random.PCG64(np.random.SeedSequence([seed, chunk]))
+    def __init__(self, seed: int, chunk: int, stream: int = 0) -> None:
+        self._bits = np.random.PCG64(np.random.SeedSequence([seed, chunk, stream]))
 
     def some(self, count: int) -> Ints:
         """So many draws."""

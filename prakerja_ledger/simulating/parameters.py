@@ -138,7 +138,7 @@ FIRST_PURCHASE_LAG_15: Final = _assumed(
     (("0", 0.02), ("0.5", 2.5), ("0.8", 7), ("0.97", 13), ("1", 14)), "limit of 15 days, 1.3 [28]", "the same, 15-day limit"
 )
 COMPLETION_LAG: Final = _assumed(
-    (("0", 0.05), ("0.25", 2), ("0.55", 7), ("0.8", 16), ("0.92", 30), ("1", 60)),
+    (("0", 0.05), ("0.25", 2), ("0.53", 7), ("0.8", 17), ("0.95", 28), ("1", 50)),
     "fits 3.1: finished / bought 61 % on 10 May [91], 62.5 % on 15 September [89], 95 % on 30 October 2020 [34]; "
     "fastest documented path 13 days, 2.4 D [90]",
     "days from the purchase to its completion",
@@ -216,11 +216,11 @@ REPORT_LAG: Final = _published(
     "working days from a completion to the programme's record of it",
 )
 BACKLOG: Final = _published(
-    (date(2020, 5, 1), date(2020, 6, 30)), "2.3 [82][83]: May and June 2020, half manual", "when reports piled up"
+    (date(2020, 5, 11), date(2020, 6, 30)), "2.3 [82][83]: half manual in May and June 2020, told on 18 May", "when reports piled up"
 )
 BACKLOG_SHARE: Final = _published(Fraction(1, 2), "2.3 [82]", "reports of that time that were handled by hand")
 BACKLOG_LAG: Final = _assumed(
-    (("0", 3), ("0.5", 8), ("1", 25)), "2.3 [82][83], 2.4 B: weeks", "working days that these took"
+    (("0", 5), ("0.5", 14), ("1", 30)), "2.3 [82][83], 2.4 B: weeks; fits the 477,971 finished of 23 June 2020, 3.1 [46]", "working days that these took"
 )
 LOST_REPORT: Final = _assumed(Fraction("0.004"), "2.3 [80]: graded, but not in the programme's list", "reports at other times that take as long")
 PARTNER_REPORT_LAG: Final = _assumed((("0", 0.003), ("0.9", 0.2), ("1", 1)), "2.3: Sisnaker H+1; partners' lag not found", "days until a partner's or a platform's other reports arrive")
@@ -245,9 +245,10 @@ LINK_LAG: Final = _assumed((("0", 0.05), ("0.7", 3), ("1", 20)), "none found", "
 VALIDATION_LAG: Final = _assumed((("0", 0.05), ("0.8", 0.5), ("1", 2)), "1.2 [15][16]", "days from linking to the partner's word")
 VALIDATION_BACKLOG_UNTIL: Final = _derived(
     date(2020, 5, 9), "3.1: validated / KYC 41.6 % on 9–11 May 2020 [91], 300,000 paid on 19 May [92]",
-    "accounts linked before then wait for a run that starts that day",
+    "accounts linked before then wait for their word",
 )
-VALIDATION_BACKLOG_LAG: Final = _derived((("0", 0), ("0.3", 1), ("0.9", 6), ("1", 9)), "3.1 [91][92]", "and get their word so many days after it")
+VALIDATION_BACKLOG_FROM: Final = _derived(date(2020, 4, 29), "the same", "a run that starts that day gives it")
+VALIDATION_BACKLOG_LAG: Final = _derived((("0", 1), ("0.14", 5), ("0.15", 12), ("1", 15)), "3.1 [91][92]", "days that it takes for each")
 REJECTED_WAVES_1_TO_3: Final = _published(
     Fraction(34_000, 680_918), "2.3 [36]: about 34,000 held on 3 June 2020 for NIK, KYC or a closed account", "accounts rejected at first, waves 1–3"
 )
@@ -314,7 +315,7 @@ SURVEY_RUSH_FROM: Final = _assumed(
     "2020 cohort: from then on all open surveys can be answered until the cut-off",
 )
 SURVEYS_ANSWERED: Final = _assumed(
-    _by_year("0.9", "0.97", "0.97", "0.97", "0.97"),
+    _by_year("0.875", "0.97", "0.97", "0.97", "0.97"),
     "2020 fits mean cash 2,510,831, 3.1 [93]; later fits 41.4tn, 3.1 [95]",
     "opened surveys that are answered, each",
 )

@@ -160,6 +160,12 @@ def appointed(seed: int, population: Population, chunk: int, count: int) -> Peop
     return people
 
 
+def scheme_of(population: Population, places: Ints) -> Ints:
+    """The scheme of participants, by place; they are numbered in the order of the waves."""
+    found: Ints = _SCHEME[np.searchsorted(np.array(population.bounds), places, side="right")]
+    return found
+
+
 def _enrol(people: People) -> None:
     draws, count = people.draws, people.count
     wrong = draws.chance(p.WRONG_WAVE.value, count)
