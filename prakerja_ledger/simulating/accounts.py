@@ -121,7 +121,11 @@ def _first_word(people: People, linked_at: Ints) -> tuple[Ints, Ints]:
     draws, count = people.draws, people.count
     at = linked_at + draws.lag(p.VALIDATION_LAG.value, count)
     backlog_ends = p.VALIDATION_BACKLOG_UNTIL.value
-    run = midnight(p.VALIDATION_BACKLOG_FROM.value) + draws.lag(p.VALIDATION_BACKLOG_LAG.value, count) + DAY // 3
+    run = (
+        midnight(p.VALIDATION_BACKLOG_FROM.value)
+        + draws.lag(p.VALIDATION_BACKLOG_LAG.value, count)
+        + DAY // 3
+    )
     at = np.where(linked_at < midnight(backlog_ends), np.maximum(at, run), at)
     return at, at + draws.lag(p.PARTNER_REPORT_LAG.value, count)
 
@@ -145,9 +149,7 @@ def _mend(people: People, rejected: Flags, heard: Ints, first: Serial) -> None:
     people.generation = np.where(another, 2, people.generation)
 
 
-def relink(
-    people: People, mask: Flags, at: Ints, slot: int, generation: Ints
-) -> tuple[Ints, Ints]:
+def relink(people: People, mask: Flags, at: Ints, slot: int, generation: Ints) -> tuple[Ints, Ints]:
     """Disconnect the account and link another; gives its provider, and when it is known to be good."""
     draws, count = people.draws, people.count
     people.log.add(

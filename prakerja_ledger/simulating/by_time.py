@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,7 @@ class Spool:
     _row: int = 0
     _byte: int = 0
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> Self:
         for name in ("known", "row", "length", "line"):
             self._files[name] = (Path(self._folder.name) / name).open("w+b")
         return self

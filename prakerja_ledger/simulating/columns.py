@@ -92,9 +92,7 @@ def framed(*parts: bytes | Bytes, count: int) -> Bytes:
     out = np.empty((count, sum(widths)), dtype=np.uint8)
     at = 0
     for part, width in zip(parts, widths, strict=True):
-        out[:, at : at + width] = (
-            np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
-        )
+        out[:, at : at + width] = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
         at += width
     return out
 
@@ -196,14 +194,12 @@ def _data(events: Ordered, order: Ints) -> dict[str, Column]:
     place[events.order] = np.arange(rows, dtype=np.int64)
     found: dict[str, Column] = {}
     for (name, vocabulary), parts in holders.items():
-        key = name if name not in found else f"{name}:{vocabulary}"
-        found[key] = _column(parts, rows, order, place)
+        column = name if name not in found else f"{name}:{vocabulary}"
+        found[column] = _column(parts, rows, order, place)
     return found
 
 
-def _column(
-    parts: list[tuple[int, Block, str]], rows: int, order: Ints, place: Ints
-) -> Column:
+def _column(parts: list[tuple[int, Block, str]], rows: int, order: Ints, place: Ints) -> Column:
     """One column: its blocks' values laid down row by row, then put in order."""
     values = np.full(rows, ABSENT, dtype=np.int64)
     others = np.zeros(rows, dtype=np.int64)

@@ -98,7 +98,9 @@ def _piece(column: Column, at: Ints, before: bytes, ids: Bytes) -> Any:
 def _of_kind(columns: Columns, kind: str, at: Ints) -> Any:
     """The lines of the events of one kind, which stand at these places."""
     count = len(at)
-    ids = framed(b'{"specversion":"1.0","id":"' + ID_PREFIX, columns.ids[at], b'","source":', count=count)
+    ids = framed(
+        b'{"specversion":"1.0","id":"' + ID_PREFIX, columns.ids[at], b'","source":', count=count
+    )
     times = as_text(columns.at[at])
     subjects = framed(columns.subjects[at], b'","time":"', times, b'"', count=count)
     late = columns.known[at] != columns.at[at]

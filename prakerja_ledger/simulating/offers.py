@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
 from attrs import frozen
@@ -72,7 +73,7 @@ def _price(place: int) -> int:
     """The price of the course at a place: the curve of prices, in steps of Rp1,000."""
     spot = Fraction(place * _GOLDEN % 65_536, 65_536)
     knots = [(Fraction(share), price) for share, price in p.PRICES.value]
-    for (x0, y0), (x1, y1) in zip(knots, knots[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(knots):
         if spot <= x1:
             return int(y0 + (y1 - y0) * (spot - x0) / (x1 - x0)) // 1_000 * 1_000
     raise AssertionError("the curve ends at 1")

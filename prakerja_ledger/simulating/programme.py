@@ -74,7 +74,9 @@ def _programme() -> Iterator[Single]:
     )
     for n, (on, fact) in enumerate(zip(days, facts, strict=True), 1):
         at = midnight(on) if n == 1 else _clock(on, 0)
-        yield Single(subject="programme", source=SOURCES[OFFICE], id=f"notice-{n}", at=at, fact=fact)
+        yield Single(
+            subject="programme", source=SOURCES[OFFICE], id=f"notice-{n}", at=at, fact=fact
+        )
 
 
 def _clock(on: date, minutes: int) -> int:

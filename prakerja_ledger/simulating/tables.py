@@ -48,8 +48,10 @@ def _data_fields() -> dict[str, Any]:
         hints = get_type_hints(fact)
         for name in FIELDS[fact.kind]:
             hint = hints[name]
-            kinds = [one for one in _TYPES if one == hint or (one | None) == hint]  # type: ignore[operator]
-            found.setdefault(column_name(fact.kind, name), _TYPES[kinds[0]] if kinds else pa.date32())
+            kinds = [one for one in _TYPES if one == hint or (one | None) == hint]
+            found.setdefault(
+                column_name(fact.kind, name), _TYPES[kinds[0]] if kinds else pa.date32()
+            )
     return found
 
 
@@ -90,7 +92,7 @@ def _times(seconds: Ints) -> Ints:
     return found
 
 
-def _array(columns: Columns, name: str, column: Column, kind: Any, ids: Any) -> Any:
+def _array(name: str, column: Column, kind: Any, ids: Any) -> Any:
     if isinstance(column, Words):
         return _vocabulary(column.vocabulary).take(_places(column.places))
     if isinstance(column, Serial):
@@ -114,18 +116,18 @@ def table_of(columns: Columns, positions: Ints) -> Any:
         "kind": pa.array(KINDS).take(pa.array(columns.kinds)),
         "subject": as_arrow(framed(SUBJECT_PREFIX, columns.subjects, count=count), pa.string()),
         "time": pa.array(_times(columns.at)).cast(_TIME),
-        "recordedtime": pa.array(_times(columns.known), mask=columns.known == columns.at).cast(_TIME),
+        "recordedtime": pa.array(_times(columns.known), mask=columns.known == columns.at).cast(
+            _TIME
+        ),
     }
     several: dict[str, list[Any]] = {}
     for key, column in columns.data.items():
         name = key.partition(":")[0]
-        made_of = _array(columns, name, column, SCHEMA.field(name).type, ids)
+        made_of = _array(name, column, SCHEMA.field(name).type, ids)
         several.setdefault(name, []).append(made_of)
     for name, parts in several.items():
         made[name] = parts[0] if len(parts) == 1 else pa.compute.coalesce(*parts)
-    arrays = [
-        made[one.name] if one.name in made else pa.nulls(count, one.type) for one in SCHEMA
-    ]
+    arrays = [made[one.name] if one.name in made else pa.nulls(count, one.type) for one in SCHEMA]
     return pa.table(arrays, schema=SCHEMA)
 
 
@@ -145,7 +147,5 @@ def table_of_singles(singles: list[tuple[int, Single]]) -> Any:
         if "effective" in values:
             values["effective"] = getattr(one.fact, "effective")  # noqa: B009  # of one kind only
         rows.append(row | values)
-    arrays = [
-        pa.array([row.get(one.name) for row in rows], one.type) for one in SCHEMA
-    ]
+    arrays = [pa.array([row.get(one.name) for row in rows], one.type) for one in SCHEMA]
     return pa.table(arrays, schema=SCHEMA)

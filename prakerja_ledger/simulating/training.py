@@ -109,9 +109,7 @@ def _buy(people: People) -> First:
     )
     chosen = _FIRST_PACKAGE[platform] + draws.below(_PACKAGE_COUNT[platform], count)
     package = np.where(in_package, chosen, ABSENT)
-    price = np.where(
-        in_package, _PACKAGE_PRICE[chosen], _PRICE[single] * _factor(people.scheme)
-    )
+    price = np.where(in_package, _PACKAGE_PRICE[chosen], _PRICE[single] * _factor(people.scheme))
     known = at + draws.lag(p.PARTNER_REPORT_LAG.value, count)
     first = First(at, known, platform, package, price, single)
     first.course = np.where(in_package, first.course_at(0), single)
@@ -325,5 +323,14 @@ def _elsewhere(people: People, first: First) -> None:
     package = _FIRST_PACKAGE[first.platform] + draws.below(_PACKAGE_COUNT[first.platform], count)
     method = 1 + draws.below(len(METHODS) - 1, count)
     _purchase(
-        people, mask, 2, at, known, first.platform, _PACKAGE_PRICE[package], package, package, method
+        people,
+        mask,
+        2,
+        at,
+        known,
+        first.platform,
+        _PACKAGE_PRICE[package],
+        package,
+        package,
+        method,
     )

@@ -157,5 +157,7 @@ def _waves() -> tuple[Wave, ...]:
 
 WAVES: Final = _waves()
 for _scheme, _count in APPOINTED_BY_YEAR.items():
-    assert sum(w.recipients for w in WAVES if w.scheme == _scheme) == _count, "a year does not add up"
+    assert sum(w.recipients for w in WAVES if w.scheme == _scheme) == _count, (
+        "a year does not add up"
+    )
 assert sum(w.recipients for w in WAVES if w.number <= 69) == BY_AUGUST_2024, "waves 1 to 69"

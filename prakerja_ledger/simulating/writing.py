@@ -41,7 +41,9 @@ class Simulation:
             yield columns_of(chunk.first, chunk.wanted, chunk.events)
 
 
-def write_lines(simulation: Simulation, file: IO[bytes], tick: Tick, *, by_time: bool = False) -> int:
+def write_lines(
+    simulation: Simulation, file: IO[bytes], tick: Tick, *, by_time: bool = False
+) -> int:
     """Write JSON lines and give their number.
 
     Participant by participant, packages and programme first; or in the order of recording.
@@ -84,9 +86,7 @@ def joined(lines: Any) -> memoryview:
     return memoryview(data)[ends[lines.offset] : ends[lines.offset + len(lines)]]
 
 
-def write_parquet(
-    simulation: Simulation, path: Path, tick: Tick, *, by_time: bool = False
-) -> int:
+def write_parquet(simulation: Simulation, path: Path, tick: Tick, *, by_time: bool = False) -> int:
     """Write the same history as Parquet, sorted by subject and position, and give its rows.
 
     The position is the place of the same event among the lines of `write_lines`.
@@ -102,8 +102,12 @@ def write_parquet(
             writer.write_table(table_of(columns, here), row_group_size=_GROUP_ROWS)
             count += columns.count
             tick(count)
-        own_places = range(1, len(singles) + 1) if positions is None else positions[: len(singles)].tolist()
-        rows = sorted(zip(own_places, singles, strict=True), key=lambda one: (one[1].subject, one[0]))
+        own_places = (
+            range(1, len(singles) + 1) if positions is None else positions[: len(singles)].tolist()
+        )
+        rows = sorted(
+            zip(own_places, singles, strict=True), key=lambda one: (one[1].subject, one[0])
+        )
         # packages and the programme: their names sort behind the participants'
         writer.write_table(table_of_singles(rows), row_group_size=_GROUP_ROWS)
     return count
