@@ -50,14 +50,14 @@ def providers(people: People, at: Ints, *, evenly: bool) -> Ints:
     return found
 
 
-def tokens(people: People, numbers: Ints, generation: Ints) -> Serial:
+def tokens(numbers: Ints, generation: Ints) -> Serial:
     """The opaque tokens of accounts."""
     return Serial("A-", numbers, 9, generation)
 
 
 def later_token(people: People, generation: Ints) -> Serial:
     """The token of whichever account it is: only the first may be another's."""
-    return tokens(people, np.where(generation == 1, people.token, people.number), generation)
+    return tokens(np.where(generation == 1, people.token, people.number), generation)
 
 
 def link(people: People) -> None:
@@ -74,7 +74,7 @@ def link(people: People) -> None:
     people.token = people.number.copy()
     _share(people, linked)
     people.generation = np.ones(count, dtype=np.int64)
-    first = tokens(people, people.token, people.generation)
+    first = tokens(people.token, people.generation)
     people.log.add(
         "account-linked", linked, LINKED, at, at, OFFICE,
         provider=Words("provider", people.provider), account=first,
@@ -157,7 +157,7 @@ def relink(people: People, mask: Flags, at: Ints, slot: int, generation: Ints) -
     )
     linked_at = at + 60 + draws.below(1_200, count)
     new = providers(people, linked_at, evenly=False)
-    account = tokens(people, people.number, generation + 1)
+    account = tokens(people.number, generation + 1)
     people.log.add(
         "account-linked", mask, slot + 1, linked_at, linked_at, OFFICE,
         provider=Words("provider", new), account=account,

@@ -194,8 +194,8 @@ def _data(events: Ordered, order: Ints) -> dict[str, Column]:
     place[events.order] = np.arange(rows, dtype=np.int64)
     found: dict[str, Column] = {}
     for (name, vocabulary), parts in holders.items():
-        column = name if name not in found else f"{name}:{vocabulary}"
-        found[column] = _column(parts, rows, order, place)
+        own_key = name if name not in found else f"{name}:{vocabulary}"
+        found[own_key] = _column(parts, rows, order, place)
     return found
 
 

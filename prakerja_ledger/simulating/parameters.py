@@ -2,8 +2,8 @@
 
 *Published* numbers stand in a source, *derived* ones follow from published ones by the arithmetic
 shown, *assumed* ones fill a gap that no source closes, chosen so that the published totals come out.
-"Section" and "[n]" are those of the domain facts (`domain.md`). Waves, quotas and revocations have a
-table of their own in `waves`.
+Numbers in brackets are those of `sources`; what stands before them is a section of the project's domain
+facts. Waves, quotas and revocations have a table of their own in `waves`.
 
 Shares are exact fractions; a lag is a curve: so much of the people (first number of a knot) have it
 done after so many days (second number), evenly between knots.

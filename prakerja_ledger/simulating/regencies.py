@@ -2,7 +2,7 @@
 
 Taken from `js/data/province/all_kabupaten_kota.json` of the repository Kartu-Prakerja/laporan-penerima
 (commit b1912bf, 27 November 2024, Apache-2.0; sha256 of that file
-730a2e5cec29b7107657e43198eb23123cc74525eef34affda2f43fa8eb2c07b), numbers as they are: domain.md 4.1.
+730a2e5cec29b7107657e43198eb23123cc74525eef34affda2f43fa8eb2c07b), numbers as they are: section 4.1 of the domain facts.
 """
 
 from __future__ import annotations

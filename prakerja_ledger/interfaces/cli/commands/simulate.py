@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -37,17 +36,18 @@ class ScaleType(click.ParamType[Fraction]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Fraction:
-        if isinstance(value, Fraction):
-            return value
-        with suppress(ValueError, ZeroDivisionError):
+        try:
             scale = Fraction(value)
-            if 0 < scale <= _LARGEST_SCALE:
-                return scale
-        self.fail(
-            f"{value!r} is no scale; write a number above 0 and up to {_LARGEST_SCALE}, such as 0.01",
-            param,
-            ctx,
-        )
+        except (ValueError, ZeroDivisionError):
+            scale = Fraction(0)
+        if not 0 < scale <= _LARGEST_SCALE:
+            self.fail(
+                f"{value!r} is no scale; write a number above 0 and up to {_LARGEST_SCALE}, "
+                "such as 0.01",
+                param,
+                ctx,
+            )
+        return scale
 
 
 @click.command("simulate", short_help="Write a history like the programme's own, of any size.")
