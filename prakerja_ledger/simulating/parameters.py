@@ -87,7 +87,7 @@ REVOKED_RETURN: Final = _published(
     "rupiah that went back to the state for each one revoked without a purchase",
 )
 
-BOUGHT: Final = _published(
+BOUGHT: Final = _derived(
     _by_year(
         Fraction(92, 100),
         Fraction(98, 100),
@@ -95,10 +95,10 @@ BOUGHT: Final = _published(
         1 - waves.REVOKED_2023,
         1 - waves.REVOKED_2023,
     ),
-    "3.2 and 8 (92 % of 2020, 98 % of 2021 [103]); from 2022 all who were not revoked",
+    "3.2 and 8: effective over appointed, 92 % in 2020, 98 % in 2021 [103]; from 2022 all who were not revoked [32][62]",
     "share of the appointed who bought a first course; the rest was revoked or did nothing",
 )
-PAID_OF_FINISHERS: Final = _published(
+PAID_OF_FINISHERS: Final = _derived(
     Fraction("0.992"),
     "3.1: paid / finished on 30 October 2020, 4.9m of 4.94m [34]",
     "finishers who end paid",
@@ -211,9 +211,9 @@ BOUGHT_ELSEWHERE: Final = _assumed(
     "buyers who also buy a package with money of their own",
 )
 SCORED: Final = _assumed(Fraction("0.8"), "none found", "completions that carry a score")
-STARS: Final[Parameter[Weights]] = _derived(
+STARS: Final[Parameter[Weights]] = _assumed(
     {"5": 920, "4": 65, "3": 12, "2": 2, "1": 1},
-    "3.4 [109]: mean rating 4.9",
+    "fits the mean rating 4.9, 3.4 [109]",
     "stars of each dimension",
 )
 RATED_LAG: Final = _assumed(
@@ -249,8 +249,10 @@ PACKAGE_SHARE: Final = _assumed(
     "5 [4b]: no number is published",
     "first purchases before the stop that are packages",
 )
-PACKAGES_OFFERED_ON: Final = _published(
-    date(2020, 3, 20), "1.4 [44]: launch", "when the packages went on sale"
+PACKAGES_OFFERED_ON: Final = _assumed(
+    date(2020, 3, 20),
+    "1.4 [44]: the launch; their own days not found",
+    "when the packages went on sale",
 )
 STOP_ON: Final = _published(
     date(2020, 6, 30), "5 [1][2]: letter S-148/Dir-Eks/06/2020", "when their sale was stopped"
@@ -289,14 +291,14 @@ PACKAGE_REST_RATED: Final = _assumed(
 
 # --- reports --------------------------------------------------------------------------------------
 
-REPORT_LAG: Final = _published(
+REPORT_LAG: Final = _derived(
     (("0", 0), ("0.15", 1), ("0.65", 2), ("0.90", 3), ("1", 9)),
     "2.3, 8.9 [81][38]: 1 + 1 working days, check up to 7 more; the curve between is assumed",
     "working days from a completion to the programme's record of it",
 )
-BACKLOG: Final = _published(
+BACKLOG: Final = _derived(
     (date(2020, 5, 11), date(2020, 6, 30)),
-    "2.3 [82][83]: half manual in May and June 2020, told on 18 May",
+    "2.3 [82][83]: half manual in May and June 2020, told on 18 May; the first day is assumed",
     "when reports piled up",
 )
 BACKLOG_SHARE: Final = _published(
@@ -323,8 +325,8 @@ RATED_ON_DASHBOARD_FROM: Final = _published(
 
 # --- accounts -------------------------------------------------------------------------------------
 
-WALLETS: Final = _published(
-    Fraction("0.77"), "2.1, 8: 76–78 % [54][69]", "accounts that are e-wallets"
+WALLETS: Final = _derived(
+    Fraction("0.77"), "2.1, 8: the middle of 76–78 % [54][69]", "accounts that are e-wallets"
 )
 PROVIDERS_SINCE: Final = _published(
     {
@@ -346,18 +348,20 @@ LINK_LAG: Final = _assumed(
 VALIDATION_LAG: Final = _assumed(
     (("0", 0.05), ("0.8", 0.5), ("1", 2)), "1.2 [15][16]", "days from linking to the partner's word"
 )
-VALIDATION_BACKLOG_UNTIL: Final = _derived(
+VALIDATION_BACKLOG_UNTIL: Final = _assumed(
     date(2020, 5, 9),
-    "3.1: validated / KYC 41.6 % on 9–11 May 2020 [91], 300,000 paid on 19 May [92]",
+    "fits 3.1: validated / KYC 41.6 % on 9–11 May 2020 [91], 300,000 paid on 19 May [92]",
     "accounts linked before then wait for their word",
 )
-VALIDATION_BACKLOG_FROM: Final = _derived(
+VALIDATION_BACKLOG_FROM: Final = _assumed(
     date(2020, 4, 29), "the same", "a run that starts that day gives it"
 )
-VALIDATION_BACKLOG_LAG: Final = _derived(
-    (("0", 1), ("0.14", 5), ("0.15", 12), ("1", 15)), "3.1 [91][92]", "days that it takes for each"
+VALIDATION_BACKLOG_LAG: Final = _assumed(
+    (("0", 1), ("0.14", 5), ("0.15", 12), ("1", 15)),
+    "the same, 3.1 [91][92]",
+    "days that it takes for each",
 )
-REJECTED_WAVES_1_TO_3: Final = _published(
+REJECTED_WAVES_1_TO_3: Final = _derived(
     Fraction(34_000, 680_918),
     "2.3 [36]: about 34,000 held on 3 June 2020 for NIK, KYC or a closed account",
     "accounts rejected at first, waves 1–3",
@@ -438,22 +442,22 @@ LOST_OUTCOME: Final = _assumed(
 FAILED_AND_SETTLED: Final = _assumed(
     Fraction("0.01"), "none found", "failures that the bank takes back: the money arrived after all"
 )
-SCHEDULING_WORKING_DAYS: Final = _published(
+SCHEDULING_WORKING_DAYS: Final = _derived(
     (1, 2),
     "1.2 [15][16]: schedule after 1 x 24 h",
     "from what makes a payment possible to its instruction",
 )
-TRANSFER_WORKING_DAYS: Final = _published(
+TRANSFER_WORKING_DAYS: Final = _derived(
     (2, 3),
-    "1.2 [15][16]: paid 3–5 working days from then",
+    "1.2 [15][16]: 3–5 working days in all",
     "from the instruction to the settlement",
 )
 LATER_INCENTIVES_DAYS: Final = _assumed(
     7, "1.2: offset not found", "least days between two instructed incentives"
 )
-HOLD: Final = _published(
+HOLD: Final = _derived(
     (date(2020, 6, 9), date(2020, 6, 25)),
-    "1.4 [13][45][46]; the first day is not published, payments due on 10 June were missed",
+    "1.4 [13][45][46]; the first day is not published, but payments due on 10 June were missed",
     "first and last day of the payment hold",
 )
 AFTER_HOLD_WORKING_DAYS: Final = _published(
@@ -482,14 +486,14 @@ LAST_RUN: Final = _published(
 
 # --- surveys --------------------------------------------------------------------------------------
 
-SURVEY_OPENS_DAYS: Final = _published(
+SURVEY_OPENS_DAYS: Final = _derived(
     30,
-    "1.2 [20][21]: 30 days after the first incentive (another page: within 90)",
+    "1.2 [20][21]: 30 days after the first incentive (another page: within 90, so three times 30)",
     "the n-th survey opens n times so many days after the first incentive",
 )
-SURVEY_ANSWER_LAG: Final = _published(
+SURVEY_ANSWER_LAG: Final = _assumed(
     (("0", 0.05), ("0.6", 5), ("1", 30)),
-    "1.2 [20]: answer within 30 days; the curve between is assumed",
+    "within the 30 days of 1.2 [20]",
     "days from opening to answer",
 )
 SURVEY_RUSH_FROM: Final = _assumed(
