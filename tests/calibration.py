@@ -19,6 +19,7 @@ from pyarrow import compute as pc
 from pyarrow import parquet as pq
 
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
+from prakerja_ledger.simulating import parameters as p
 from prakerja_ledger.simulating.people import population
 from prakerja_ledger.simulating.writing import Simulation, write_parquet
 
@@ -163,9 +164,9 @@ _PAID = (
     (date(2020, 6, 23), range(1, 4), 361_209, 0.05, "[46]"),
     (date(2020, 9, 15), range(1, 8), 1_200_000, 0.30, "[89]"),
     (date(2020, 10, 30), range(1, 11), 4_900_000, 0.10, "[34]"),
-    (YEAR_2020, FIRST, 5_316_965, 0.01, "[93]"),
+    (YEAR_2020, FIRST, p.PAID_HEADS_2020.value, 0.01, "[93]"),
     (date(2021, 9, 21), range(12, 21), 3_800_000, 0.10, "[31]"),
-    (date(2024, 8, 31), range(1, 70), 17_012_345, 0.01, "[95]"),
+    (date(2024, 8, 31), range(1, 70), p.PAID_HEADS.value, 0.01, "[95]"),
 )
 _CASH = (
     (date(2020, 9, 15), range(1, 8), 1.6e12, 0.30, "[89]"),
@@ -191,15 +192,15 @@ def targets() -> Iterator[Target]:
     for by, waves, count, within, source in _REVOKED:
         yield Target(f"revoked without a purchase, {_waves(waves)}, {by}", count, within, source,
                      lambda b, by=by, waves=waves: b.revoked(by, waves))
-    yield Target("the same in rupiah returned, 10 November 2020", 382_868 * 3_550_000, 0.01, "8.2 [98]",
-                 lambda b: b.revoked(date(2020, 11, 10), FIRST) * 3_550_000)
+    yield Target("the same in rupiah returned, 10 November 2020", 382_868 * p.REVOKED_RETURN.value, 0.01, "8.2 [98]",
+                 lambda b: b.revoked(date(2020, 11, 10), FIRST) * p.REVOKED_RETURN.value)
     for by, waves, count, within, source in _PAID:
         yield Target(f"people paid, {_waves(waves)}, {by}", count, within, source,
                      lambda b, by=by, waves=waves: b.paid(by, waves))
     for by, waves, amount, within, source in _CASH:
         yield Target(f"cash paid, {_waves(waves)}, {by}", amount, within, source,
                      lambda b, by=by, waves=waves: b.cash(by, waves))
-    yield Target("mean cash of a paid head, 2020", 2_510_831, 0.01, "[93]",
+    yield Target("mean cash of a paid head, 2020", p.MEAN_CASH_2020.value, 0.01, "[93]",
                  lambda b: b.cash(YEAR_2020, FIRST) / b.paid(YEAR_2020, FIRST))
     for by, waves, kind, count, within, source in _FUNNEL:
         yield Target(f"{_WORDS[kind]}, {_waves(waves)}, {by}", count, within, source,
@@ -207,7 +208,7 @@ def targets() -> Iterator[Target]:
     yield Target("spent by a buyer by 9 May 2020", 499_000, 0.05, "[96]", lambda b: b.spending(date(2020, 5, 9)))
     yield Target("survey 1 answered by 31 October 2020", 2_400_000, 0.30, "[34]",
                  lambda b: b.answers(1, date(2020, 10, 31)))
-    yield Target("transfers that fail", 0.004, 0.02, "[86]", lambda b: b.failing())
+    yield Target("transfers that fail", float(p.FAILURES.value), 0.02, "[86]", lambda b: b.failing())
     yield Target("accounts that are e-wallets", 0.77, 0.01, "[54][69]",
                  lambda b: b.share("account-linked", "provider", *_WALLETS))
     for name, share in _PLATFORMS.items():

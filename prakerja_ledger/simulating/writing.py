@@ -124,7 +124,6 @@ def _positions(simulation: Simulation, spool: Spool, tick: Tick) -> Any:
 
 def _parquet(path: Path) -> Any:
     order = [SCHEMA.get_field_index(name) for name in ("subject", "position")]
-    pa.set_cpu_count(1)
     return pq.ParquetWriter(
         path,
         SCHEMA,
