@@ -55,10 +55,12 @@ bench: $(VENV)/.installed-bench servers
 load: $(VENV)/.installed-bench servers
 	$(BIN)/python -m benchmarks.run --serving --output docs/performance.md
 
-## soak: random histories against the independent reading of the contract, for an hour; then runs
-## under faults, which rewrite docs/faults.md (half an hour)
+## soak: random histories against the independent reading of the contract, for an hour; a projection
+## under anything that may happen to it, for half an hour; then runs under faults, which rewrite
+## docs/faults.md (half an hour)
 soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.soak 20000
+	PRAKERJA_EXAMPLES=1500 $(BIN)/python -m pytest -n 2 --dist loadgroup -q tests/test_projection_machine.py
 	mkdir -p build
 	$(BIN)/python -m tests.faults --store sqlite --runs 1007 --output build/faults-sqlite.md
 	$(BIN)/python -m tests.faults --store postgresql --runs 320 --output build/faults-postgresql.md

@@ -16,14 +16,18 @@ from eventsourcing.persistence import Notification, Subscription, Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection as StockProjection
 from eventsourcing.projection import ProjectionRunner
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteFactory, SQLiteTrackingRecorder
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteTrackingRecorder
 
 from benchmarks.commands import in_turns, july_2, life
 from benchmarks.measure import Row, interleaved
 from benchmarks.peers import Participants, save_many, stock_environment
+from psycopg import sql
+
 from prakerja_ledger import Ledger, Projection
 from prakerja_ledger.interfaces import source
 from prakerja_ledger.ledger.importing import Importer
+from prakerja_ledger.projecting.rows import LINE_COLUMNS, PARTICIPANT_COLUMNS
+from prakerja_ledger.projecting.tables import Slot
 from prakerja_ledger.stores import postgres_schema
 from tests.servers import PostgresServer
 
@@ -59,10 +63,6 @@ class PollingRecorder(SQLiteApplicationRecorder):
         return Polling(self, gt, topics)
 
 
-class PollingFactory(SQLiteFactory):
-    application_recorder_class = PollingRecorder
-
-
 class Counted:
     """A view of one number a kind: about the least that a projection can keep."""
 
@@ -81,7 +81,9 @@ class SQLiteView(SQLiteTrackingRecorder, Counted):
 class PostgresView(PostgresTrackingRecorder, Counted):
     def __init__(self, datastore: Any, **options: Any) -> None:
         super().__init__(datastore, **options)
-        self.sql_create_statements.append("CREATE TABLE IF NOT EXISTS counted (kind text PRIMARY KEY, n bigint)")
+        self.sql_create_statements.append(
+            sql.SQL("CREATE TABLE IF NOT EXISTS counted (kind text PRIMARY KEY, n bigint)")
+        )
 
     def count(self, kind: str, tracking: Tracking) -> None:
         with self.datastore.get_connection() as connection, connection.transaction(), connection.cursor() as cursor:
@@ -135,10 +137,10 @@ def catching_up(server: PostgresServer, path: Path, runs: int) -> list[Row]:
             _filled(url, path)
         stock_server = server.url(server.new_database())
         environments = []
-        for target, factory in ((f"{folder}/stock.db", "benchmarks.projecting:PollingFactory"), (stock_server, "")):
+        for target in (f"{folder}/stock.db", stock_server):
             given = stock_environment(target)
-            if factory:
-                given = {"SQLITE_DBNAME": target, "FACTORY_TOPIC": factory, "PERSISTENCE_MODULE": "eventsourcing.sqlite"}
+            if target != stock_server:
+                given["APPLICATION_RECORDER_TOPIC"] = "benchmarks.projecting:PollingRecorder"
             app = Participants(env=given)
             save_many(app, lines, 100)
             app.close()
@@ -197,7 +199,8 @@ def milliseconds(server: PostgresServer, count: int) -> Iterator[tuple[str, list
             for what, ask in (
                 ("statement from the rows", lambda n: asked.statement(f"P-{n:07d}")),
                 ("statement from the history", lambda n: ledger.statement(f"P-{n:07d}", as_of=july_2().date())),
-                ("may_pay", lambda n: ledger.may_pay(f"P-{n:07d}", "post-training/3")),
+                ("may_pay from the rows", lambda n: asked.may_pay(f"P-{n:07d}", "post-training/3")),
+                ("may_pay from the history", lambda n: ledger.may_pay(f"P-{n:07d}", "post-training/3")),
                 ("first page of unpaid", lambda _: asked.unpaid(limit=100)),
             ):
                 times = []
@@ -208,12 +211,63 @@ def milliseconds(server: PostgresServer, count: int) -> Iterator[tuple[str, list
                 yield f"{name}: {what}", times
 
 
-def page(server: PostgresServer) -> str:
+MANY = 1_000_000
+"""Participants: the rows of some thousands are copied under other names until there are so many."""
+
+
+def of_a_million(server: PostgresServer, path: Path, count: int) -> Iterator[tuple[str, list[float]]]:
+    """First pages, and pages in the middle, of the unpaid lines of very many. Milliseconds each."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
+        on_server = server.url(server.new_database())
+        postgres_schema.apply(on_server)
+        url = f"sqlite:///{folder}/ledger.db"
+        _filled(url, path)
+        ledger = held.enter_context(Ledger.open(url, clock=july_2))
+        for name, into in (("SQLite", f"sqlite:///{folder}/rows.db"), ("PostgreSQL", on_server)):
+            asked = held.enter_context(Projection.open(ledger, into))
+            asked.rebuild()
+            _multiply(asked)
+            with asked.tables.look() as look:
+                ((people,),) = look.rows("SELECT count(*) FROM projected_participants")
+            middle = asked.unpaid(limit=10_000).next
+            for what, given in (
+                ("the first page", {}),
+                ("a page that follows 10,000 lines", {"after": middle}),
+                ("what may be paid", {"may_pay": "yes"}),
+                ("one cause", {"cause": "NOT_INSTRUCTED"}),
+                ("an owner, ten working days overdue", {"owner": "programme", "min_overdue": 10}),
+            ):
+                times = []
+                for _ in range(count):
+                    began = time.perf_counter()
+                    asked.unpaid(limit=100, **given)
+                    times.append((time.perf_counter() - began) * 1000)
+                yield f"{name}, {people:,} participants: unpaid, {what}", times
+
+
+def _multiply(projection: Projection) -> None:
+    """Copy the rows in the tables themselves, each time under another name."""
+    with projection.tables.look() as look:
+        state = look.state(Slot.LIVE)
+        ((people,),) = look.rows("SELECT count(*) FROM projected_participants")
+    with projection.tables.change(state) as change:
+        for n in range(1, -(-MANY // people)):
+            for table, columns in (("participants", PARTICIPANT_COLUMNS), ("lines", LINE_COLUMNS)):
+                rest = ", ".join(columns[1:])
+                change.run(  # type: ignore[attr-defined]
+                    f"INSERT INTO projected_{table} (participant, {rest}) SELECT participant || '/{n}', {rest} "
+                    f"FROM projected_{table} WHERE participant NOT LIKE '%/%'"
+                )
+    with projection.tables.change(state) as change:
+        change.run("ANALYZE")  # type: ignore[attr-defined]
+
+
+def page(server: PostgresServer, path: Path) -> str:
     """The section's second table."""
     text = ["## How late and how quick a projection is", ""]
-    text += ["One process, 220 participants, milliseconds.", "", "| what | median | 95 % | most |"]
-    text += ["| --- | --: | --: | --: |"]
-    for what, times in milliseconds(server, 200):
+    text += ["One process, 220 participants unless another number is named, milliseconds.", ""]
+    text += ["| what | median | 95 % | most |", "| --- | --: | --: | --: |"]
+    for what, times in (*milliseconds(server, 200), *of_a_million(server, path, 100)):
         high = sorted(times)[int(len(times) * 0.95)]
         text.append(f"| {what} | {statistics.median(times):.2f} | {high:.2f} | {max(times):.2f} |")
     return "\n".join([*text, "", ""])

@@ -140,7 +140,7 @@ def projections(runs: int, path: Path) -> str:
             intro="Ours reads every fact, works out every statement, and writes a row a line, with totals. The "
             "stock runner adds one to a counter, an event a transaction.",
         )
-        return text + projecting.page(server)
+        return text + projecting.page(server, path)
 
 
 def processor_time(runs: int) -> str:
@@ -199,9 +199,11 @@ def machine() -> str:
     return f"{os.cpu_count()} × {model}, {memory_gib:.0f} GiB, {platform.system()}"
 
 
-def renewed(page: str, sections: str) -> str:
+def renewed(page: str, sections: str, today: str) -> str:
     """The page with these sections in place of those of the same headings, or at its end."""
-    for section in re.split(r"^(?=## )", sections, flags=re.MULTILINE)[1:]:
+    for plain in re.split(r"^(?=## )", sections, flags=re.MULTILINE)[1:]:
+        title, _, rest = plain.partition("\n")
+        section = f"{title}\n\nMeasured apart from the rest, {today}.\n{rest}"
         heading = re.escape(section.partition("\n")[0])
         page, found = re.subn(
             rf"^{heading}\n.*?(?=^## |\Z)",
@@ -239,24 +241,22 @@ def main() -> None:
         sqlite=sqlite3.sqlite_version,
         packages=packages,
     )
-    if given.serving:
-        fresh = serving.measured(given.seconds)
-        if given.output:
-            given.output.write_text(renewed(given.output.read_text(encoding="utf-8"), fresh))
-        print(fresh)
-        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path, small = folder / "history.jsonl", folder / "small.jsonl"
         histories.write(path, int(14_000 * given.scale), "time")
+        fresh = ""
         if given.projections:
-            fresh = projections(given.runs, path)
-            given.output.write_text(renewed(given.output.read_text(encoding="utf-8"), fresh))
-            print(fresh)
-            return
+            fresh += projections(given.runs, path)
         if given.commands:
-            fresh = commands(int(60 * given.scale), given.runs, path)
-            given.output.write_text(renewed(given.output.read_text(encoding="utf-8"), fresh))
+            fresh += commands(int(60 * given.scale), given.runs, path)
+        if given.serving:
+            fresh += serving.measured(given.seconds)
+        if fresh:
+            if given.output:
+                page = given.output.read_text(encoding="utf-8")
+                page = renewed(page, fresh, date.today().isoformat())
+                given.output.write_text(page, encoding="utf-8")
             print(fresh)
             return
         page += table(

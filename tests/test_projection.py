@@ -27,7 +27,7 @@ from prakerja_ledger.reading.dossier import look_at_programme, open_dossier
 from prakerja_ledger.reading.findings import own_findings
 from prakerja_ledger.reading.permission import May, may_pay
 from prakerja_ledger.reading.statement import StatementLine, statement
-from prakerja_ledger.reading.turning import turns_on
+from prakerja_ledger.reading.turning import enters_on, turns_on
 from prakerja_ledger.reading.view import View, look
 from tests.ledger_support import Boom, enrolment, envelope, instruct, ordinary_life
 from tests.postgres_support import (
@@ -99,7 +99,7 @@ def test_statement_and_findings_read_the_same_until_the_day_they_turn(seed: int)
         around = look_at_programme(own, view)
         made = statement(who, view, ledger.programme, around)
         if made is None:
-            return None, turns_on(who, None, (), view, ledger.programme, own)
+            return None, enters_on(who, view)
         seen = look(who, view)
         assert seen is not None
         dossier = open_dossier(seen, view, ledger.programme)
@@ -108,7 +108,7 @@ def test_statement_and_findings_read_the_same_until_the_day_they_turn(seed: int)
             made.wave, made.scheme, made.standing, [content(line) for line in made.lines],
             [finding_json(one) for one in found if one.on <= day],
         )  # fmt: skip
-        return told, turns_on(who, made, found, view, ledger.programme, own)
+        return told, turns_on(dossier, made, found, ledger.programme, own)
 
     for who in people:
         day, last = date(2020, 4, 1), date(2021, 4, 1)
@@ -251,6 +251,36 @@ def test_a_clock_that_goes_back_takes_nothing_back(
     assert projection.unpaid().as_of == date(2020, 5, 20)
 
 
+def test_a_rebuild_ends_although_the_clock_went_back(
+    projection: Projection, ledger: Ledger, days: Days
+):
+    """Its rows stand as of the day that was read already."""
+    ledger.execute_all(ordinary_life())
+    projection.run()
+    days.go_to("2020-05-01")
+    projection.rebuild()
+
+    law = law_of(ledger, date(2020, 5, 20))
+    assert projection.unpaid().as_of == date(2020, 5, 20)
+    assert projected(projection, law) == law
+
+
+def test_a_hold_dated_ahead_leaves_rows_that_a_rebuild_would_make(
+    projection: Projection, ledger: Ledger
+):
+    """Who waits for no money is not touched by it, and so need not turn with it."""
+    ledger.record(enrolment("P-1"))
+    ledger.execute_all(life("P-2"))
+    projection.run()
+    held = {"reason": "review"}
+    ledger.record(envelope("payments-held", "programme", "held", held, time="2020-05-25T09:00:00+07:00"))
+    assert projection.run() == 1
+    kept = all_rows(projection)
+    projection.rebuild()
+
+    assert all_rows(projection) == kept
+
+
 # --- one's own writes ---------------------------------------------------------------------------------
 
 
@@ -344,6 +374,48 @@ def test_a_runner_that_was_overtaken_writes_nothing_and_goes_on(
         assert projected(one, law) == law
 
 
+def test_a_first_run_beside_a_rebuild_that_has_begun_keeps_positions_of_its_own(
+    projection: Projection, ledger: Ledger
+):
+    """Else the rebuild would take for taken in what only the run took in."""
+    ledger.execute_all(life("P-1"))
+    projection.tables.make()
+    Projector(ledger, projection.tables).step(Slot.NEXT)
+    projection.run()
+    ledger.execute_all(life("P-2"))
+    projection.run()
+    projection.rebuild()
+
+    law = law_of(ledger, date(2020, 5, 20))
+    assert projected(projection, law) == law
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rebuild_begins_anew_where_others_swapped_meanwhile(
+    ledger: Ledger, into: str, times: int, monkeypatch: pytest.MonkeyPatch
+):
+    """It had chosen a generation that is taken now, with the positions of that one."""
+    with Projection.open(ledger, into) as one, Projection.open(ledger, into) as other:
+        ledger.execute_all(life("P-1"))
+        one.run()
+        change, met = type(one.tables).change, []
+
+        def overtaken(tables: Any, expected: Any) -> Any:
+            if tables is one.tables and not met:
+                met.append(expected)
+                ledger.execute_all(life("P-2"))
+                for _ in range(times):
+                    other.rebuild()
+            return change(tables, expected)
+
+        monkeypatch.setattr(type(one.tables), "change", overtaken)
+        one.rebuild()
+        law = law_of(ledger, date(2020, 5, 20))
+
+        assert met
+        assert projected(one, law) == law
+
+
 def test_tables_of_another_ledger_are_refused(ledger: Ledger, into: str):
     ledger.record(enrolment("P-1"))
     with Projection.open(ledger, into) as ours:
@@ -354,6 +426,12 @@ def test_tables_of_another_ledger_are_refused(ledger: Ledger, into: str):
         pytest.raises(LedgerFault, match="tables of memory://. Give each ledger its own"),
     ):
         theirs.run()
+    with (
+        Ledger.open("memory://another") as stranger,
+        Projection.open(stranger, into) as theirs,
+        pytest.raises(LedgerFault, match="tables of memory://"),
+    ):
+        theirs.rebuild()
 
 
 def test_rows_of_another_law_are_not_added_to(ledger: Ledger, into: str, monkeypatch: pytest.MonkeyPatch):

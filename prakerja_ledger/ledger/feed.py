@@ -65,7 +65,7 @@ def follow_feed(
         if page.events:
             yield page
         elif not page.more:
-            until.wait(idle)
+            journal.pause(until, idle)
 
 
 def _clocks_of(cursor: object, shards: int) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from threading import Event as Signal
 from typing import Any, Final, Protocol
 
 from attrs import field, frozen
@@ -183,6 +184,9 @@ class Journal(Protocol):
     @property
     def ahead(self) -> Conditional | None:
         """How it appends on a condition, without a turn; None where that would save nothing."""
+
+    def pause(self, until: Signal, seconds: float) -> None:
+        """Wait until something may have been recorded, or the signal is set; about so long at most."""
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits.

@@ -137,7 +137,7 @@ class Projection:
         projector = Projector(self.ledger, self.tables)
         while not until.is_set():
             if projector.step(Slot.LIVE) is None:
-                until.wait(idle)
+                self.ledger.journal.pause(until, idle)
 
     def lag(self) -> Lag:
         """How far it is behind."""

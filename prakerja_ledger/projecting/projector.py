@@ -106,6 +106,9 @@ class Projector:
         Goes on where an earlier rebuild stopped. Facts recorded meanwhile are in it.
         """
         self.tables.make()
+        live = self._state(Slot.LIVE)
+        if live is not None:
+            self._check_ledger(live)
         written = 0
         while True:
             written += self.step(Slot.NEXT) or 0
@@ -122,8 +125,7 @@ class Projector:
         Writers need not pause for it: nobody takes facts into the live tables meanwhile, so that what is
         read afterwards is never behind what was read before.
         """
-        live = self._state(Slot.LIVE)
-        if state.day < self.today() or (live is not None and live.day > state.day):
+        if state.day < self._day(Slot.NEXT):
             return None
         try:
             with self.tables.change(state) as change:
@@ -147,11 +149,20 @@ class Projector:
             self._check_law(state)
             if state.built_to is not None:
                 return self._build(state)
-            if state.day < self.today():
-                return self._age(state, self.today())
+            day = self._day(slot)
+            if state.day < day:
+                return self._age(state, day)
             return self._catch_up(state)
         except Overtaken:
             return 0
+
+    def _day(self, slot: Slot) -> date:
+        """The day that rows should stand as of. Those of a rebuild follow the live ones, which may be ahead.
+
+        The clock may have gone back, or another host's be ahead: what is read goes back for neither.
+        """
+        live = self._state(Slot.LIVE) if slot is Slot.NEXT else None
+        return self.today() if live is None else max(self.today(), live.day)
 
     def _state(self, slot: Slot) -> State | None:
         with self.tables.look() as asked:
@@ -161,7 +172,8 @@ class Projector:
         if state.ledger != self.ledger.journal.url:
             raise LedgerFault(
                 source=self.tables.url,
-                problem=f"these are the tables of {state.ledger}. Give each ledger its own (--into).",
+                problem=f"these are the tables of {state.ledger}. Give each ledger its own (--into); if "
+                "that ledger has moved here, drop them and rebuild.",
             )
 
     def _check_law(self, state: State) -> None:
@@ -176,23 +188,36 @@ class Projector:
         """Empty tables; instead of those that were begun by another law, if any."""
         with self.ledger.journal.reading() as reading:
             clocks = reading.clocks()
-        before = instead_of or self._state(Slot.LIVE)
+        live = self._generation()
+        begun = 0 if instead_of is None else instead_of.generation
+        # A first build and a rebuild may begin side by side: they must not share a generation, as their
+        # positions are kept by it.
         state = State(
             slot=slot,
-            generation=1 if before is None else before.generation + 1,
+            generation=1 if slot is Slot.LIVE else 1 + max(live, begun, 1),
             ledger=self.ledger.journal.url,
             law=_LAW,
-            day=self.today(),
+            day=self._day(slot),
             clocks=clocks,
             built_to="",
         )
         with self.tables.change(instead_of) as change:
+            if live:
+                change.hold_live()
+            # Another rebuild may have begun, or ended, since: its generation is not taken twice.
+            if self._generation() != live:
+                raise Overtaken
             if instead_of is not None:
                 change.discard(slot)
             elif self._state(slot) is not None:
                 raise Overtaken
             change.begin(state, self._counted_days())
         return 0
+
+    def _generation(self) -> int:
+        """That of the tables which are read; 0 where there are none."""
+        live = self._state(Slot.LIVE)
+        return 0 if live is None else live.generation
 
     def _counted_days(self) -> Iterator[tuple[str, int]]:
         """Each day that the calendar knows, and the working days from its first up to that day."""

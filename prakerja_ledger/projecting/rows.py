@@ -35,7 +35,7 @@ from prakerja_ledger.reading.statement import (
     Status,
     statement_of,
 )
-from prakerja_ledger.reading.turning import turns_on
+from prakerja_ledger.reading.turning import enters_on, turns_on
 from prakerja_ledger.reading.view import View, look
 
 Row = tuple[Any, ...]
@@ -142,7 +142,7 @@ def rows_of(
     origin = origin_of(PARTICIPANT, key_of(participant.id))
     seen = look(participant, view)
     if seen is None:
-        turns = turns_on(participant, None, (), view, programme, programme_stream)
+        turns = enters_on(participant, view)
         row = (participant.id, None, None, None, _day(turns), None, None)
         return OwnRows(participant.id, origin, row, [], [], [])
     dossier = open_dossier(seen, view, programme)
@@ -153,7 +153,7 @@ def rows_of(
     if made is None:
         turns = view.as_of + timedelta(days=1)
     else:
-        turns = turns_on(participant, made, own, view, programme, programme_stream)
+        turns = turns_on(dossier, made, own, programme, programme_stream)
     about = (None, None, None) if made is None else (made.wave, made.scheme, made.standing.value)
     unjudged = str(undecided[0][1]) if undecided else None
     return OwnRows(

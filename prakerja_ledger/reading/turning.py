@@ -13,6 +13,7 @@ from typing import Final
 from prakerja_ledger.domain.schemes import Programme, Scheme
 from prakerja_ledger.domain.streams import Participant, ProgrammeStream, Stream
 from prakerja_ledger.domain.time import date_of
+from prakerja_ledger.reading.dossier import Dossier
 from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.reading.view import View
@@ -21,26 +22,45 @@ _DAY: Final = timedelta(days=1)
 
 
 def turns_on(
-    participant: Participant,
-    made: Statement | None,
+    dossier: Dossier,
+    made: Statement,
     own: Iterable[Finding],
-    view: View,
     programme: Programme,
     programme_stream: ProgrammeStream,
 ) -> date | None:
     """The earliest day after D on which statement or findings can differ; None where none will.
 
-    `made` is the statement as of D, None where there is none yet; `own` are the participant's own
-    findings, with those dated after D. It may name a day too early (a cut-off that will not touch this
-    participant), never one too late.
+    `own` are the participant's own findings, with those dated after D. It may name a day too early (a
+    cut-off that will not touch this participant), never one too late.
     """
+    view = dossier.view
     days = (
-        *learned(participant, view),
-        *learned(programme_stream, view),
-        *(() if made is None else _of_lines(made, programme)),
+        *learned(dossier.participant, view),
+        *(learned(programme_stream, view) if is_touched(dossier, made) else ()),
+        *_of_lines(made, programme),
         *(finding.on for finding in own),
     )
-    return min((on for on in days if on > view.as_of), default=None)
+    return _first_after(view.as_of, days)
+
+
+def enters_on(participant: Participant, view: View) -> date | None:
+    """The earliest day after D on which a participant without a statement may have one."""
+    return _first_after(view.as_of, learned(participant, view))
+
+
+def is_touched(dossier: Dossier, made: Statement) -> bool:
+    """Whether the programme's own facts can touch this participant.
+
+    A hold is a cause of unpaid money alone, and a stop of package sales a finding of those who bought
+    one. They touch nobody else before a day on which the statement turns anyhow.
+    """
+    return any(line.unpaid for line in made.lines) or any(
+        bought.fact.package is not None for bought in dossier.purchases.values()
+    )
+
+
+def _first_after(day: date, days: Iterable[date]) -> date | None:
+    return min((on for on in days if on > day), default=None)
 
 
 def learned(stream: Stream, view: View) -> Iterator[date]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from threading import Event as Signal
 from threading import Lock, RLock
 from typing import Any, Final
 
@@ -187,6 +188,10 @@ class MemoryJournal:
         raise UnusableConnection(
             source=self.url, problem="a ledger in memory has no transactions of others to join."
         )
+
+    def pause(self, until: Signal, seconds: float) -> None:
+        """Wait so long, or until the signal is set."""
+        until.wait(seconds)
 
     def close(self) -> None:
         """Nothing is held, and the books stay for who opens them by their name."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import count, groupby
 from select import POLLIN, poll
+from threading import Event as Signal
 from types import TracebackType
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -34,6 +35,7 @@ from prakerja_ledger.ledger.journal import Conditional, Intent, Journal, Plan, S
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.shards import position_at, shard_of, shards_of
 from prakerja_ledger.stores.postgres_copy import Copying
+from prakerja_ledger.stores.postgres_hints import Listener, Teller
 from prakerja_ledger.stores.postgres_recorder import (
     BEGIN_READING,
     COPY_FROM,
@@ -358,6 +360,8 @@ class PostgresJournal:
 
     def __init__(self, url: PostgresURL, datastore: LedgerDatastore, rights: Rights) -> None:
         self.url: str = url.shown
+        self._teller = Teller(url) if url.hints else None
+        self._listener = Listener(url) if url.hints else None
         self.datastore = datastore
         self.rights = rights
         self.patience: float = url.answer_timeout
@@ -485,18 +489,32 @@ class PostgresJournal:
             if has_died(connection):
                 return None  # nothing was asked of it yet; an ordinary turn replaces it
             found = ClientCursor(connection, row_factory=tuple_row).execute(asked, parameters)
-            row = found.fetchone()
-            return None if row is None else row[0]
+            position: int | None = (found.fetchone() or (None,))[0]
         except psycopg.Error as error:
             raise self.undone(connection, error) from error
         finally:
             self.let_go(connection)
+        if position is not None:
+            self.tell()
+        return position
 
     def undone(self, connection: Connection[Any], error: psycopg.Error) -> LedgerFault:
         """What an error around a commit means: what the server answered is certain; silence is not."""
         if lost(connection, error):
             return CommitInDoubt(source=self.url, problem=f"{told(error)}.")
         return fault(self.url, error)
+
+    def tell(self) -> None:
+        """Something was recorded: let those who follow know, where the URL asks for it."""
+        if self._teller is not None:
+            self._teller.tell()
+
+    def pause(self, until: Signal, seconds: float) -> None:
+        """Wait until something may have been recorded, or the signal is set."""
+        if self._listener is None:
+            until.wait(seconds)
+        else:
+            self._listener.wait(until, seconds)
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits."""
@@ -512,6 +530,10 @@ class PostgresJournal:
     def close(self) -> None:
         """Let go of the connections."""
         self._closed = True
+        if self._teller is not None:
+            self._teller.close()
+        if self._listener is not None:
+            self._listener.close()
         self.datastore.close()
 
 
@@ -567,6 +589,7 @@ class WritersTurn:
             raise self._journal.undone(connection, error) from error
         if tag != "COMMIT":
             raise fault(self._journal.url, psycopg.OperationalError(f"the commit ended as {tag}"))
+        self._journal.tell()
 
 
 def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> PatientConnection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event as Signal
 from typing import Any, Final, NoReturn, Self
 
 import psycopg
@@ -109,6 +110,10 @@ class JoinedJournal:
     def using(self, connection: Any) -> Self:  # noqa: ARG002  # the port's signature
         """A joined journal is joined already."""
         return self
+
+    def pause(self, until: Signal, seconds: float) -> None:
+        """Wait so long, or until the signal is set."""
+        until.wait(seconds)
 
     def close(self) -> None:
         """The connection is the caller's."""

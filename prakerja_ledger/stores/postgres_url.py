@@ -17,7 +17,7 @@ from prakerja_ledger.ledger.urls import without_password
 SCHEMA: Final = "prakerja_ledger"
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII).fullmatch
 _OURS: Final = frozenset(
-    {"schema", "shards", "functions", "pool", "pool_timeout", "answer_timeout"}
+    {"schema", "shards", "functions", "hints", "pool", "pool_timeout", "answer_timeout"}
 )
 _PATIENCE: Final = {
     "connect_timeout": "10",
@@ -43,6 +43,8 @@ class PostgresURL:
     """How many shards a new ledger gets, or a ledger must have; None: one, or whatever it has."""
     functions: bool = True
     """Whether the schema may use functions and triggers; engines like PostgreSQL may have none."""
+    hints: bool = False
+    """Whether writers tell those who follow, and those listen."""
     pool: int = 10
     """Connections of this process at most."""
     pool_timeout: float = 30.0
@@ -68,6 +70,7 @@ def parse_url(url: str) -> PostgresURL:
         schema=options.get("schema", SCHEMA),
         shards=_number(url, options, "shards", MOST_SHARDS),
         functions=options.get("functions", "yes") != "no",
+        hints=options.get("hints", "no") == "yes",
         pool=_number(url, options, "pool", 1_000) or 10,
         pool_timeout=float(_number(url, options, "pool_timeout", 86_400) or 30),
         answer_timeout=float(_number(url, options, "answer_timeout", 86_400) or 60),

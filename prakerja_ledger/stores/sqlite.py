@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
+from threading import Event as Signal
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final
@@ -229,6 +230,10 @@ class SQLiteJournal:
     def _check_open(self) -> None:
         if self._closed:
             raise closed(self.url)
+
+    def pause(self, until: Signal, seconds: float) -> None:
+        """Wait so long, or until the signal is set."""
+        until.wait(seconds)
 
     def close(self) -> None:
         """Let go of the file."""

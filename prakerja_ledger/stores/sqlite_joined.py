@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event as Signal
 from typing import Any, Final, NoReturn, Self
 
 from prakerja_ledger.domain.errors import TurnLost, UnusableConnection
@@ -101,6 +102,10 @@ class JoinedSQLiteJournal:
     def using(self, connection: Any) -> Self:  # noqa: ARG002  # the port's signature
         """A joined journal is joined already."""
         return self
+
+    def pause(self, until: Signal, seconds: float) -> None:
+        """Wait so long, or until the signal is set."""
+        until.wait(seconds)
 
     def close(self) -> None:
         """The connection is the caller's."""

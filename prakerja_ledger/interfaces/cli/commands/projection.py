@@ -115,7 +115,7 @@ def _keep(words: Words, write: Callable[[_Count], int]) -> None:
     """Have rows written, with progress, and say how many participants' they were."""
     with output.progress(words(N_("participants"))) as tick:
         written = write(_Count(tick))
-    click.echo(words(N_("{count} participants written."), count=words.number(written)))
+    click.echo(words(N_("Participants written: {count}."), count=words.number(written)))
 
 
 class _Count:
