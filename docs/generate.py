@@ -15,6 +15,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,10 @@ from prakerja_ledger.reading.causes import OWNED_BY_REASON, OWNERS, Cause
 from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.record_checks import LATE_AFTER_WORKING_DAYS
 from prakerja_ledger.reading.statement import Standing, Status
+from prakerja_ledger.simulating import regencies
+from prakerja_ledger.simulating.parameters import PARAMETERS, Basis
+from prakerja_ledger.simulating.sources import SOURCES
+from prakerja_ledger.simulating.waves import WAVES
 from prakerja_ledger.testing import plugin
 
 HERE: Final = Path(__file__).parent
@@ -542,6 +547,70 @@ error. On a terminal results are tables; in a pipe they are plain text. `NO_COLO
 """ + "\n".join(parts)
 
 
+# --- simulated histories -------------------------------------------------------------------------
+
+BASIS_MEANS: Final[Mapping[Basis, str]] = {
+    Basis.PUBLISHED: "the number stands in the source named",
+    Basis.DERIVED: "it follows from published numbers by arithmetic",
+    Basis.ASSUMED: "no source was found; chosen freely, or so that published totals come out, as its source says",
+}
+
+
+def shown_value(value: Any) -> str:
+    """A parameter's value as a reader of a table wants it."""
+    if isinstance(value, Fraction):
+        return f"{float(value):.2%}".replace("%", " %")
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {shown_value(one)}" for key, one in value.items())
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return "; ".join(f"{float(Fraction(share) * 100):g} %: {rupiah(height)}" for share, height in value)
+    if isinstance(value, tuple):
+        return " to ".join(shown_value(one) for one in value)
+    return rupiah(value) if isinstance(value, int) else str(value)
+
+
+def simulation() -> str:
+    assert BASIS_MEANS.keys() == set(Basis), "a basis is not described"
+    numbers = [
+        (code(name), sentence(one.meaning), shown_value(one.value), one.basis.value, one.source)
+        for name, one in PARAMETERS.items()
+    ]
+    intake = [
+        (
+            wave.number, code(wave.scheme), rupiah(wave.recipients), wave.recipients_source, wave.appointed_on,
+            f"{float(wave.revoked):.2%}".replace("%", " %"), wave.revoked_on, wave.revoked_source,
+        )
+        for wave in WAVES
+    ]
+    return f"""# Parameters of simulated histories
+
+Every number of `prakerja-ledger simulate`. How they work together stands under
+[simulated histories](../concepts/simulation.md).
+
+{table(("basis", "means"), [(one.value, text) for one, text in BASIS_MEANS.items()])}
+Numbers in brackets are [sources](#sources); a number such as 3.1 before them is a section of the domain
+facts that this project collected from them.
+
+## Numbers
+
+A curve reads "so much of the people: after so many days (or at so many rupiah)", evenly between its knots.
+
+{table(("parameter", "what", "value", "basis", "source"), numbers)}
+## Waves
+
+Days of appointment are assumed: no list of them was found; they agree with every dated count. A share of
+revocations is a published or derived count over the recipients.
+
+{table(("wave", "scheme", "recipients", "source", "appointed", "revoked without a purchase", "on", "source"), intake)}
+## Regencies and cities
+
+{docstring(regencies)} {len(regencies.REGENCIES)} of them; `--regencies` draws each participant's from their year.
+
+## Sources
+
+{"".join(f"- [{name}] {address}" + chr(10) for name, address in SOURCES.items())}"""
+
+
 # --- the Python API ------------------------------------------------------------------------------
 
 
@@ -833,6 +902,7 @@ findings
 quarantine
 errors
 commands
+simulation
 api
 ```
 """
@@ -848,6 +918,7 @@ PAGES: Final = {
     "quarantine": quarantine,
     "errors": errors_page,
     "commands": commands,
+    "simulation": simulation,
     "api": api,
     "api-ledger": api_ledger,
     "api-commands": api_commands,

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "projection": ("projection", "Keep statements as rows, always current."),
     "schema": ("administration", "Print or run the SQL that makes a ledger."),
     "doctor": ("administration", "Examine a ledger: what is unsafe, and how to mend it."),
+    "simulate": ("simulate", "Write a history like the programme's own, of any size."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 """Command, the module that holds it, and its line in the help. Modules are imported when called."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -38,6 +36,7 @@ from prakerja_ledger.interfaces.source import (
     recorded_lines,
     without_collection,
 )
+from prakerja_ledger.interfaces.whole_file import aside, compressed
 from prakerja_ledger.ledger.urls import without_password
 
 if TYPE_CHECKING:
@@ -287,32 +286,5 @@ def _write(lines: Iterator[bytes], file: IO[bytes]) -> None:
 def _write_file(lines: Iterator[bytes], source: str, target: Path) -> None:
     """Written aside and renamed: an export that stops half-way leaves no half history behind."""
     _check_targets([target], [Path(source), *_files_of(source)])
-    aside = tempfile.NamedTemporaryFile(  # noqa: SIM115  # renamed below
-        dir=target.parent, prefix=f".{target.name}.", delete=False
-    )
-    try:
-        with _compressed(aside, target) as file:
-            _write(lines, file)
-        aside.flush()
-        os.fsync(aside.fileno())
-        aside.close()
-        Path(aside.name).replace(target)
-    except BaseException:
-        aside.close()
-        Path(aside.name).unlink(missing_ok=True)
-        raise
-
-
-def _compressed(file: IO[bytes], target: Path) -> IO[bytes]:
-    """The file, compressed as its name says."""
-    if target.suffix == ".gz":
-        import gzip  # noqa: PLC0415  # only for files that need it
-
-        return gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)  # type: ignore[return-value]
-    if target.suffix == ".zst":
-        import zstandard  # noqa: PLC0415  # only for files that need it
-
-        return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
-    from contextlib import nullcontext  # noqa: PLC0415
-
-    return nullcontext(file)  # type: ignore[return-value]
+    with aside(target) as path, path.open("wb") as file, compressed(file, target) as whole:
+        _write(lines, whole)

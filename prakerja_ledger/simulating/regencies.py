@@ -1,0 +1,553 @@
+"""Recipients by regency and city: decision letters of each year.
+
+Taken from `js/data/province/all_kabupaten_kota.json` of the repository Kartu-Prakerja/laporan-penerima
+(commit b1912bf, 27 November 2024, Apache-2.0; sha256 of that file
+730a2e5cec29b7107657e43198eb23123cc74525eef34affda2f43fa8eb2c07b), numbers as they are: section 4.1 of the domain facts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from prakerja_ledger.simulating.waves import APPOINTED_BY_YEAR
+
+
+@frozen
+class Regency:
+    """A regency or city, its province by code, and its recipients of each year from 2020."""
+
+    id: int
+    name: str
+    province: int
+    recipients: tuple[int, ...]
+
+
+LISTED: Final = """\
+1|Kabupaten Simeulue|11|796|873|1318|269|249
+2|Kabupaten Aceh Singkil|11|3686|2486|1419|290|397
+3|Kabupaten Aceh Selatan|11|3390|4284|7706|1068|922
+4|Kabupaten Aceh Tenggara|11|5313|6302|3409|891|962
+5|Kabupaten Aceh Timur|11|8235|9466|16844|1901|3119
+6|Kabupaten Aceh Tengah|11|2327|6421|6704|543|479
+7|Kabupaten Aceh Barat|11|3113|2745|2563|704|650
+8|Kabupaten Aceh Besar|11|7565|8245|11440|1658|1907
+9|Kabupaten Pidie|11|12518|12349|18904|3227|3377
+10|Kabupaten Bireuen|11|22761|18636|13792|2479|3457
+11|Kabupaten Aceh Utara|11|20907|21343|26845|4727|6671
+12|Kabupaten Aceh Barat Daya|11|1917|2291|8836|646|420
+13|Kabupaten Gayo Lues|11|667|2264|3369|388|454
+14|Kabupaten Aceh Tamiang|11|7085|10073|7565|1284|2295
+15|Kabupaten Nagan Raya|11|1384|1376|3692|228|293
+16|Kabupaten Aceh Jaya|11|1510|1608|6877|297|497
+17|Kabupaten Bener Meriah|11|2259|3783|6479|478|392
+18|Kabupaten Pidie Jaya|11|5541|5795|7538|750|815
+19|Kota Banda Aceh|11|6737|6441|5260|1033|893
+20|Kota Sabang|11|772|611|731|106|112
+21|Kota Langsa|11|5217|5298|3922|2094|1121
+22|Kota Lhokseumawe|11|7525|6788|4357|857|1449
+23|Kota Subulussalam|11|3157|3724|2290|231|422
+24|Kabupaten Nias|12|3123|1270|1535|317|391
+25|Kabupaten Mandailing Natal|12|4479|6716|18533|2870|3234
+26|Kabupaten Tapanuli Selatan|12|2642|3203|5754|2153|2182
+27|Kabupaten Tapanuli Tengah|12|5186|3807|4190|1456|1464
+28|Kabupaten Tapanuli Utara|12|5506|3272|1856|849|1275
+29|Kabupaten Toba Samosir|12|3331|2302|1450|542|577
+30|Kabupaten Labuhanbatu|12|5129|5897|9806|2442|3706
+31|Kabupaten Asahan|12|10459|12407|21555|3958|6230
+32|Kabupaten Simalungun|12|13358|11964|17777|3711|5064
+33|Kabupaten Dairi|12|4445|3063|2922|822|1120
+34|Kabupaten Karo|12|4565|3058|4032|1015|1349
+35|Kabupaten Deli Serdang|12|39655|47230|52227|9954|12689
+36|Kabupaten Langkat|12|14328|15698|24566|4991|9887
+37|Kabupaten Nias Selatan|12|11361|3634|1964|583|566
+38|Kabupaten Humbang Hasundutan|12|3378|2358|1199|476|484
+39|Kabupaten Pakpak Bharat|12|938|523|347|153|204
+40|Kabupaten Samosir|12|2312|1780|915|359|366
+41|Kabupaten Serdang Bedagai|12|7838|9649|16781|5182|9724
+42|Kabupaten Batu Bara|12|3231|3434|6780|2737|4396
+43|Kabupaten Padang Lawas Utara|12|1866|2279|3796|830|993
+44|Kabupaten Padang Lawas|12|4069|3381|4406|1441|1763
+45|Kabupaten Labuhanbatu Selatan|12|4521|5544|6885|1162|1893
+46|Kabupaten Labuhanbatu Utara|12|3262|3507|10448|1985|2730
+47|Kabupaten Nias Utara|12|3441|729|1140|362|382
+48|Kabupaten Nias Barat|12|2978|536|689|326|393
+49|Kota Sibolga|12|2308|2738|2485|924|713
+50|Kota Tanjung Balai|12|5104|2968|4095|2417|2085
+51|Kota Pematang Siantar|12|9373|5308|3677|1155|1252
+52|Kota Tebing Tinggi|12|3140|2475|3378|1065|1770
+53|Kota Medan|12|73253|81046|45938|10892|10055
+54|Kota Binjai|12|6932|6445|7502|1675|1985
+55|Kota Padangsidimpuan|12|3526|3692|6709|2169|2599
+56|Kota Gunungsitoli|12|3838|1218|1054|310|280
+57|Kabupaten Kepulauan Mentawai|13|322|582|347|153|165
+58|Kabupaten Pesisir Selatan|13|10183|14160|18479|3138|2337
+59|Kabupaten Solok|13|6621|7926|14227|2161|2726
+60|Kabupaten Sijunjung|13|3110|5884|15644|1680|2968
+61|Kabupaten Tanah Datar|13|8729|7998|5705|1722|1952
+62|Kabupaten Padang Pariaman|13|8629|11045|14025|3305|2792
+63|Kabupaten Agam|13|11859|12931|9931|2073|2706
+64|Kabupaten Lima Puluh Kota|13|8401|12199|15583|2367|3237
+65|Kabupaten Pasaman|13|5197|9498|13334|1761|2674
+66|Kabupaten Solok Selatan|13|2388|3560|6471|1121|1237
+67|Kabupaten Dharmasraya|13|3717|8624|6648|1077|1636
+68|Kabupaten Pasaman Barat|13|14904|16961|12608|1958|3067
+69|Kota Padang|13|37908|32887|16366|4399|4470
+70|Kota Solok|13|1961|1997|1249|382|780
+71|Kota Sawahlunto|13|1540|1912|2561|534|407
+72|Kota Padang Panjang|13|1852|1583|853|273|277
+73|Kota Bukittinggi|13|4354|3642|2066|514|698
+74|Kota Payakumbuh|13|3672|3791|3330|804|892
+75|Kota Pariaman|13|2553|3233|2462|886|586
+76|Kabupaten Kuantan Singingi|14|4985|5686|3674|974|961
+77|Kabupaten Indragiri Hulu|14|5528|5814|10500|1849|1782
+78|Kabupaten Indragiri Hilir|14|12995|15228|16187|2032|2534
+79|Kabupaten  Pelalawan|14|3314|4417|6284|959|1147
+80|Kabupaten  Siak|14|6286|10339|13615|2355|2622
+81|Kabupaten Kampar|14|23620|28154|17879|3148|3643
+82|Kabupaten  Rokan Hulu|14|15753|12232|13149|1558|1914
+83|Kabupaten Bengkalis|14|17799|15623|12653|1727|2699
+84|Kabupaten  Rokan Hilir|14|12708|16954|12334|1678|2524
+85|Kabupaten Kepulauan Meranti|14|6246|5640|6817|563|409
+86|Kota Pekanbaru|14|37529|42103|27382|5693|4984
+87|Kota Dumai|14|5287|6076|4996|951|1339
+88|Kabupaten  Kerinci|15|9366|12832|18479|2154|1603
+89|Kabupaten  Merangin|15|6525|12035|15997|1197|1405
+90|Kabupaten Sarolangun|15|4074|6972|17650|2080|1934
+91|Kabupaten Batanghari|15|7313|10365|9449|982|2597
+92|Kabupaten  Muaro Jambi|15|10048|13251|9215|1141|2070
+93|Kabupaten Tanjung Jabung Timur|15|2752|3561|3530|548|822
+94|Kabupaten Tanjung Jabung Barat|15|5408|6140|4001|864|1362
+95|Kabupaten Tebo|15|5703|11619|14798|838|1164
+96|Kabupaten Bungo|15|7572|19571|19463|1334|1531
+97|Kota Jambi|15|27980|21065|9223|2816|2333
+98|Kota Sungai Penuh|15|5248|5672|2953|429|288
+99|Kabupaten Ogan Komering Ulu|16|8367|7950|13282|1477|1416
+100|Kabupaten Ogan Komering Ilir|16|9058|11926|18828|2399|4804
+101|Kabupaten Muara Enim|16|8243|6970|12101|1677|1830
+102|Kabupaten Lahat|16|4428|4914|25838|2393|2198
+103|Kabupaten Musi Rawas|16|5051|9193|13819|1871|2299
+104|Kabupaten Musi Banyuasin|16|6329|7153|8821|1586|1755
+105|Kabupaten Banyuasin|16|18560|12261|9572|2240|2987
+106|Kabupaten Ogan Komering Ulu Selatan|16|2760|3703|5037|1089|985
+107|Kabupaten Ogan Komering Ulu Timur|16|7700|14534|32014|5074|6304
+108|Kabupaten Ogan Ilir|16|9059|10027|6727|1293|2101
+109|Kabupaten Empat Lawang|16|2746|4863|13213|1332|1015
+110|Kabupaten Penukal Abab Lematang Ilir|16|3932|3354|3111|595|487
+111|Kabupaten Musi Rawas Utara|16|2349|3243|10669|551|679
+112|Kota Palembang|16|63231|46551|21425|8436|5724
+113|Kota Prabumulih|16|7253|5021|3817|1522|932
+114|Kota Pagar Alam|16|2162|3136|12349|1426|1192
+115|Kota Lubuk Linggau|16|7147|6516|8490|1344|1250
+116|Kabupaten Bengkulu Selatan|17|5350|9587|10038|1506|1584
+117|Kabupaten Rejang Lebong|17|11968|16587|13403|509|847
+118|Kabupaten Bengkulu Utara|17|9573|14316|5352|576|1035
+119|Kabupaten Kaur|17|3821|8888|5174|374|288
+120|Kabupaten Seluma|17|5357|9427|7257|689|906
+121|Kabupaten Muko Muko|17|2227|4261|5213|206|216
+122|Kabupaten Lebong|17|2722|9055|10823|724|663
+123|Kabupaten Kepahiang|17|6598|12147|5410|351|360
+124|Kabupaten Bengkulu Tengah|17|4692|7728|4513|314|623
+125|Kota Bengkulu|17|25513|21022|6890|1470|1183
+126|Kabupaten Lampung Barat|18|3003|3916|14877|1474|1232
+127|Kabupaten Tanggamus|18|6857|9054|16578|2438|3143
+128|Kabupaten Lampung Selatan|18|14866|18683|33131|4328|4714
+129|Kabupaten Lampung Timur|18|11499|16732|29395|3865|4423
+130|Kabupaten Lampung Tengah|18|15561|22417|46550|7434|8244
+131|Kabupaten Lampung Utara|18|9770|11050|16823|3163|4743
+132|Kabupaten Way Kanan|18|6410|8100|17707|1685|2073
+133|Kabupaten Tulang Bawang|18|3478|4558|8381|1065|1623
+134|Kabupaten Pesawaran|18|7402|8612|13935|2240|3509
+135|Kabupaten Pringsewu|18|7197|9507|15983|2707|3102
+136|Kabupaten Mesuji|18|1087|1541|3261|424|462
+137|Kabupaten Tulang Bawang Barat|18|3295|5173|9544|1213|1176
+138|Kabupaten Pesisir Barat|18|1221|1890|5164|1240|874
+139|Kota Bandar Lampung|18|38648|27308|15103|3281|2574
+140|Kota Metro|18|3949|4053|3901|741|595
+141|Kabupaten Bangka|19|12357|30108|5675|662|1505
+142|Kabupaten Belitung|19|7203|6313|2570|728|1387
+143|Kabupaten Bangka Barat|19|4865|15388|5725|458|670
+144|Kabupaten Bangka Tengah|19|9663|16762|2482|405|632
+145|Kabupaten Bangka Selatan|19|8204|25038|7426|620|1229
+146|Kabupaten Belitung Timur|19|2819|4698|5802|415|461
+147|Kota Pangkal Pinang|19|15815|16143|3016|601|955
+148|Kabupaten Karimun|21|14076|26798|3941|645|918
+149|Kabupaten Bintan|21|6088|10788|4288|725|1003
+150|Kabupaten Natuna|21|880|2759|1819|275|229
+151|Kabupaten Lingga|21|2092|4521|4649|1106|980
+152|Kabupaten Kepulauan Anambas|21|446|855|225|83|62
+153|Kota Batam|21|50768|68897|32159|6597|5924
+154|Kota Tanjung Pinang|21|12988|13917|4540|962|942
+155|Kabupaten Adm. Kep. Seribu|31|634|547|138|101|329
+156|Kota Adm. Jakarta Selatan|31|138863|100514|19750|8423|13383
+157|Kota Adm. Jakarta Timur|31|177418|143832|50834|27351|25462
+158|Kota Adm. Jakarta Pusat|31|62737|42977|8195|4538|5737
+159|Kota Adm. Jakarta Barat|31|141891|127289|24584|15772|15551
+160|Kota Adm. Jakarta Utara|31|83487|71258|32163|8198|9191
+161|Kabupaten Bogor|32|98893|100851|135824|40951|22899
+162|Kabupaten Sukabumi|32|31306|31956|46775|15663|29202
+163|Kabupaten Cianjur|32|30606|30141|57475|13540|30950
+164|Kabupaten Bandung|32|72995|62280|64590|20880|34479
+165|Kabupaten Garut|32|38876|38826|86179|27914|18305
+166|Kabupaten Tasikmalaya|32|27147|29281|38184|10912|17783
+167|Kabupaten Ciamis|32|18445|15935|15288|10440|12110
+168|Kabupaten Kuningan|32|17569|15711|17415|8761|10806
+169|Kabupaten Cirebon|32|35824|31020|48689|20146|21038
+170|Kabupaten Majalengka|32|16483|23445|17067|6774|11980
+171|Kabupaten Sumedang|32|16601|15120|16153|5512|8062
+172|Kabupaten Indramayu|32|21847|22972|46240|12734|14430
+173|Kabupaten Subang|32|16075|13525|15960|5781|8567
+174|Kabupaten Purwakarta|32|10266|9160|16605|4719|7341
+175|Kabupaten Karawang|32|28634|23966|47249|13557|21358
+176|Kabupaten Bekasi|32|49387|39868|62756|28127|24388
+177|Kabupaten Bandung Barat|32|37988|30558|43942|15957|19346
+178|Kabupaten Pangandaran|32|5127|6200|10527|4290|2502
+179|Kota Bogor|32|25860|18104|11213|5808|6892
+180|Kota Sukabumi|32|7308|5362|4436|2536|4022
+181|Kota Bandung|32|80656|48207|22829|10804|16875
+182|Kota Cirebon|32|9173|5186|6087|3709|2713
+183|Kota Bekasi|32|67326|45466|29045|19388|13096
+184|Kota Depok|32|61943|39305|25119|11376|9842
+185|Kota Cimahi|32|17600|11304|5858|2925|3513
+186|Kota Tasikmalaya|32|19483|12099|6567|4167|6051
+187|Kota Banjar|32|5125|4063|3302|1686|1371
+188|Kabupaten Cilacap|33|31022|34524|35977|12282|11031
+189|Kabupaten Banyumas|33|32307|26457|32701|14524|15717
+190|Kabupaten Purbalingga|33|12732|12499|11071|5365|7476
+191|Kabupaten Banjarnegara|33|12339|13449|17914|3668|5543
+192|Kabupaten Kebumen|33|18605|19359|23608|10591|8693
+193|Kabupaten Purworejo|33|9880|9555|9646|2912|8318
+194|Kabupaten Wonosobo|33|11787|17713|23353|2691|4231
+195|Kabupaten Magelang|33|19583|12625|6824|3431|4693
+196|Kabupaten Boyolali|33|13033|14247|14209|4465|5133
+197|Kabupaten Klaten|33|20080|18037|11692|4647|5463
+198|Kabupaten Sukoharjo|33|14916|11405|5784|3620|4734
+199|Kabupaten Wonogiri|33|16371|16809|14046|2877|3939
+200|Kabupaten Karanganyar|33|11655|10558|10467|3190|5009
+201|Kabupaten Sragen|33|13100|14847|21780|4733|4570
+202|Kabupaten Grobogan|33|16528|21922|26568|5422|5628
+203|Kabupaten Blora|33|9978|9669|13003|3984|4085
+204|Kabupaten Rembang|33|5004|3268|4048|1174|1385
+205|Kabupaten Pati|33|13701|12886|18697|6447|5234
+206|Kabupaten Kudus|33|9629|7590|8907|2248|1605
+207|Kabupaten Jepara|33|17670|9545|11866|4969|3695
+208|Kabupaten Demak|33|15709|14078|12885|6646|7310
+209|Kabupaten Semarang|33|14556|10704|9222|8221|5910
+210|Kabupaten Temanggung|33|6803|6457|9054|1872|3937
+211|Kabupaten Kendal|33|13688|9799|8879|3528|3712
+212|Kabupaten Batang|33|8625|7639|9914|2343|7788
+213|Kabupaten Pekalongan|33|14697|12256|15891|3895|6096
+214|Kabupaten Pemalang|33|21838|20112|37309|9661|15763
+215|Kabupaten Tegal|33|26008|28184|38417|13800|13708
+216|Kabupaten Brebes|33|19818|18219|27623|10185|15508
+217|Kota Magelang|33|3343|1865|933|605|656
+218|Kota Surakarta|33|11928|9142|4296|3129|5117
+219|Kota Salatiga|33|3898|2359|1375|1141|1801
+220|Kota Semarang|33|38118|24612|11348|6597|10570
+221|Kota Pekalongan|33|7093|4189|2457|1104|1020
+222|Kota Tegal|33|6086|4553|3724|1842|1595
+223|Kabupaten Kulon Progo|34|11235|11314|3430|1593|1495
+224|Kabupaten Bantul|34|28133|37147|13230|3073|4738
+225|Kabupaten Gunungkidul|34|19693|46522|16647|3786|4069
+226|Kabupaten Sleman|34|28305|35764|9341|3097|3451
+227|Kota Yogyakarta|34|17151|18996|3508|1219|2616
+228|Kabupaten Pacitan|35|8101|6236|9488|1895|2955
+229|Kabupaten Ponorogo|35|17498|12566|30681|3950|2912
+230|Kabupaten Trenggalek|35|15211|9358|7651|2005|3504
+231|Kabupaten Tulungagung|35|29109|19931|13284|5548|8968
+232|Kabupaten Blitar|35|17232|12410|14697|3197|4298
+233|Kabupaten Kediri|35|32631|23766|35186|7649|16211
+234|Kabupaten Malang|35|34444|24301|43200|7909|7567
+235|Kabupaten Lumajang|35|9849|8296|12886|5499|10283
+236|Kabupaten Jember|35|43991|35294|68755|25697|33365
+237|Kabupaten Banyuwangi|35|30397|21596|37845|7783|7982
+238|Kabupaten Bondowoso|35|12612|7536|15887|3376|4354
+239|Kabupaten Situbondo|35|8167|4977|9237|2838|3924
+240|Kabupaten Probolinggo|35|9467|7380|24698|8788|16989
+241|Kabupaten Pasuruan|35|11487|8803|10500|5252|9939
+242|Kabupaten Sidoarjo|35|34397|17492|13329|7266|10077
+243|Kabupaten Mojokerto|35|14649|9411|9842|3988|4673
+244|Kabupaten Jombang|35|25959|18744|13823|8662|9741
+245|Kabupaten Nganjuk|35|19765|11150|16393|4482|5736
+246|Kabupaten Madiun|35|20859|13535|24905|6471|4077
+247|Kabupaten Magetan|35|14359|9636|17248|2910|3008
+248|Kabupaten Ngawi|35|20043|12769|24068|5077|4400
+249|Kabupaten Bojonegoro|35|24062|16046|19483|5128|6113
+250|Kabupaten Tuban|35|11886|7138|8300|2636|4739
+251|Kabupaten Lamongan|35|18238|11633|10981|4189|5264
+252|Kabupaten Gresik|35|15820|8479|7048|3933|6403
+253|Kabupaten Bangkalan|35|12779|9772|15326|3692|3135
+254|Kabupaten Sampang|35|10713|9807|24885|6512|9501
+255|Kabupaten Pamekasan|35|26101|11856|14772|2373|2534
+256|Kabupaten Sumenep|35|13905|8650|13575|2828|2391
+257|Kota Kediri|35|8604|3183|2069|1022|1491
+258|Kota Blitar|35|3987|2076|2808|620|562
+259|Kota Malang|35|27529|14141|21337|3908|3110
+260|Kota Probolinggo|35|2862|1500|1160|773|1133
+261|Kota Pasuruan|35|3486|1655|1490|784|998
+262|Kota Mojokerto|35|3652|1296|944|487|484
+263|Kota Madiun|35|7681|3473|2480|952|738
+264|Kota Surabaya|35|85392|42770|19372|8138|7744
+265|Kota Batu|35|4677|2589|1864|1004|1195
+266|Kabupaten Pandeglang|36|19787|19877|25160|9609|20340
+267|Kabupaten Lebak|36|18198|20588|35830|8795|17685
+268|Kabupaten Tangerang|36|71935|68475|79189|26008|13165
+269|Kabupaten Serang|36|28548|37459|64397|10766|16126
+270|Kota Tangerang|36|72387|41998|19548|12774|10497
+271|Kota Cilegon|36|8326|7878|8614|1911|1963
+272|Kota Serang|36|15895|17565|29370|6981|5119
+273|Kota Tangerang Selatan|36|50833|32567|16038|6080|5112
+274|Kabupaten Jembrana|51|7264|11922|11662|1753|1398
+275|Kabupaten Tabanan|51|10048|11282|3792|895|774
+276|Kabupaten Badung|51|18749|19423|5072|1150|871
+277|Kabupaten Gianyar|51|11843|14230|4048|515|389
+278|Kabupaten Klungkung|51|4441|5495|1994|272|150
+279|Kabupaten Bangli|51|3560|4272|4165|227|143
+280|Kabupaten Karangasem|51|12067|15307|5762|707|456
+281|Kabupaten Buleleng|51|21889|41048|19687|2348|1907
+282|Kota Denpasar|51|27243|27503|7131|1695|1736
+283|Kabupaten Lombok Barat|52|16431|19287|23679|2986|2502
+284|Kabupaten Lombok Tengah|52|34202|39196|31460|2084|3393
+285|Kabupaten Lombok Timur|52|22935|34241|62036|6011|6539
+286|Kabupaten Sumbawa|52|5368|4520|2586|724|358
+287|Kabupaten Dompu|52|1793|2502|6746|787|420
+288|Kabupaten Bima|52|5524|5091|3141|1699|2294
+289|Kabupaten Sumbawa Barat|52|1607|876|338|111|146
+290|Kabupaten Lombok Utara|52|5375|8758|8076|412|182
+291|Kota Mataram|52|17917|13943|5141|1067|935
+292|Kota Bima|52|1837|1317|840|495|259
+293|Kabupaten Sumba Barat|53|820|915|626|109|112
+294|Kabupaten Sumba Timur|53|3042|3878|2003|371|368
+295|Kabupaten Kupang|53|6453|9068|2991|705|977
+296|Kab Timor Tengah Selatan|53|7353|5532|3220|572|1036
+297|Kabupaten Timor Tengah Utara|53|4376|6593|7376|2580|2961
+298|Kabupaten Belu|53|4345|5650|3811|538|728
+299|Kabupaten Alor|53|3278|5968|3497|444|285
+300|Kabupaten Lembata|53|1165|2689|5040|523|667
+301|Kabupaten Flores Timur|53|2821|7834|3062|496|496
+302|Kabupaten Sikka|53|5402|9846|4789|564|768
+303|Kabupaten Ende|53|3583|4422|1851|637|791
+304|Kabupaten Ngada|53|1364|3259|1119|175|210
+305|Kabupaten Manggarai|53|5385|8322|3277|1097|1157
+306|Kabupaten Rote Ndao|53|2926|4196|2984|376|1276
+307|Kabupaten Manggarai Barat|53|3829|6650|4136|777|588
+308|Kabupaten Sumba Tengah|53|503|792|469|80|151
+309|Kabupaten Sumba Barat Daya|53|2190|5432|5552|555|502
+310|Kabupaten Nagekeo|53|1910|3302|747|149|164
+311|Kabupaten Manggarai Timur|53|3126|5216|4952|851|960
+312|Kabupaten Sabu Raijua|53|721|984|573|155|117
+313|Kabupaten Malaka|53|3088|2883|1982|800|1553
+314|Kota Kupang|53|17419|12555|2913|1387|1377
+315|Kabupaten Sambas|61|7686|24428|62707|3449|10449
+316|Kabupaten Bengkayang|61|3571|4472|8631|794|841
+317|Kabupaten Landak|61|6510|4302|1063|393|587
+318|Kabupaten Mempawah|61|8132|10822|6348|2027|2913
+319|Kabupaten Sanggau|61|4482|7761|3604|600|708
+320|Kabupaten Ketapang|61|5670|10796|8517|1555|1903
+321|Kabupaten Sintang|61|2537|2433|2061|518|858
+322|Kabupaten Kapuas Hulu|61|1067|1279|660|245|197
+323|Kabupaten Sekadau|61|1537|2950|1394|294|206
+324|Kabupaten Melawi|61|1804|6143|2776|304|617
+325|Kabupaten Kayong Utara|61|2679|3616|2304|421|564
+326|Kabupaten Kubu Raya|61|20631|28362|17463|3381|4172
+327|Kota Pontianak|61|31880|28637|10233|2240|2623
+328|Kota Singkawang|61|8684|8217|6113|738|1060
+329|Kabupaten Kotawaringin Barat|62|8347|11601|3174|395|543
+330|Kabupaten Kotawaringin Timur|62|17662|23518|6892|841|1692
+331|Kabupaten Kapuas|62|10416|19627|6841|1030|1997
+332|Kabupaten Barito Selatan|62|17342|14617|2380|386|369
+333|Kabupaten Barito Utara|62|2755|6517|3461|266|248
+334|Kabupaten Sukamara|62|464|666|305|68|60
+335|Kabupaten Lamandau|62|697|953|891|113|103
+336|Kabupaten Seruyan|62|2094|2756|1472|550|718
+337|Kabupaten Katingan|62|3799|6530|7859|552|504
+338|Kabupaten Pulang Pisau|62|3472|5417|3109|551|567
+339|Kabupaten Gunung Mas|62|1596|2373|1237|200|221
+340|Kabupaten Barito Timur|62|2828|6711|4967|467|326
+341|Kabupaten Murung Raya|62|1554|2654|3434|209|211
+342|Kota Palangkaraya|62|17634|17036|5538|1152|1602
+343|Kabupaten Tanah Laut|63|6835|8250|9233|1381|2563
+344|Kabupaten Kotabaru|63|3288|3401|3649|506|420
+345|Kabupaten Banjar|63|21977|22386|17646|1719|2669
+346|Kabupaten Barito Kuala|63|9995|12879|17457|1423|2220
+347|Kabupaten Tapin|63|1972|3678|12876|841|1230
+348|Kabupaten Hulu Sungai Selatan|63|10143|10443|9079|841|1243
+349|Kabupaten Hulu Sungai Tengah|63|8093|12503|20291|1147|1511
+350|Kabupaten Hulu Sungai Utara|63|11124|11087|9181|1022|1410
+351|Kabupaten Tabalong|63|5104|5123|10717|1504|1186
+352|Kabupaten Tanah Bumbu|63|3698|4393|7782|606|438
+353|Kabupaten Balangan|63|3578|4795|4772|463|434
+354|Kota Banjarmasin|63|47864|31061|11776|1823|2326
+355|Kota Banjarbaru|63|12593|8055|3248|688|998
+356|Kabupaten Paser|64|5779|8128|2857|881|785
+357|Kabupaten Kutai Barat|64|1013|2051|536|195|200
+358|Kabupaten Kutai Kartanegara|64|18887|39711|16018|3741|3458
+359|Kabupaten Kutai Timur|64|3669|7489|2942|1014|878
+360|Kabupaten Berau|64|2751|4528|1919|511|590
+361|Kabupaten Penajam Paser Utara|64|4907|5443|1293|527|751
+362|Kabupaten Mahakam Ulu|64|63|752|63|44|27
+363|Kota Balikpapan|64|35601|36718|9454|2342|2079
+364|Kota Samarinda|64|41322|51834|13502|4315|3624
+365|Kota Bontang|64|6403|6643|1017|640|1687
+366|Kabupaten Malinau|65|1428|3057|476|96|88
+367|Kabupaten Bulungan|65|4194|8911|2297|555|292
+368|Kabupaten Tana Tidung|65|514|1380|98|44|27
+369|Kabupaten Nunukan|65|12005|16986|639|196|467
+370|Kota Tarakan|65|13509|22990|1819|524|498
+371|Kabupaten Bolaang Mongondow|71|4687|11952|4889|790|1156
+372|Kabupaten Minahasa|71|15809|16199|979|776|881
+373|Kabupaten Kepulauan Sangihe|71|1769|2965|1049|334|473
+374|Kabupaten Kepulauan Talaud|71|934|1700|570|277|299
+375|Kabupaten Minahasa Selatan|71|7198|7542|1230|899|947
+376|Kabupaten Minahasa Utara|71|7605|8506|1155|633|614
+377|Kabupaten Bolaang Mongondow Utara|71|1733|6821|3212|407|415
+378|Kabupaten Kep. Siau Tagulandang Biaro|71|1072|1348|229|67|72
+379|Kabupaten Minahasa Tenggara|71|2358|4750|630|212|248
+380|Kabupaten Bolaang Mongondow Selatan|71|1784|3851|1633|606|689
+381|Kabupaten Bolaang Mongondow Timur|71|917|3131|1691|108|388
+382|Kota Manado|71|29690|26984|2822|1248|1443
+383|Kota Bitung|71|7664|7164|1654|441|540
+384|Kota Tomohon|71|3703|3505|394|307|352
+385|Kota Kotamobagu|71|3141|7717|3274|425|623
+386|Kabupaten Banggai Kepulauan|72|2362|7944|5767|385|425
+387|Kabupaten Banggai|72|9559|23624|8356|668|817
+388|Kabupaten Morowali|72|1870|2293|795|200|248
+389|Kabupaten Poso|72|4325|4162|1972|403|311
+390|Kabupaten Donggala|72|6943|10713|11006|1447|1710
+391|Kabupaten Toli Toli|72|8054|14674|6208|837|486
+392|Kabupaten Buol|72|1754|3766|9190|423|568
+393|Kabupaten Parigi Moutong|72|10354|16843|10154|2049|2160
+394|Kabupaten Tojo Una Una|72|2059|4607|3533|385|366
+395|Kabupaten Sigi|72|6365|8684|4357|565|1106
+396|Kabupaten Banggai Laut|72|705|3383|2666|181|176
+397|Kabupaten Morowali Utara|72|1533|2469|2368|205|137
+398|Kota Palu|72|21797|16014|2987|976|832
+399|Kabupaten Kepulauan Selayar|73|2980|2557|574|214|319
+400|Kabupaten Bulukumba|73|13204|15605|22125|2256|2548
+401|Kabupaten Bantaeng|73|6868|6340|10164|842|1006
+402|Kabupaten Jeneponto|73|9800|7327|6092|2372|3089
+403|Kabupaten Takalar|73|11331|7034|6541|1848|2605
+404|Kabupaten Gowa|73|27495|18015|20324|5221|6351
+405|Kabupaten Sinjai|73|9472|6172|8108|953|1556
+406|Kabupaten Maros|73|9899|7081|4638|1564|2702
+407|Kabupaten Pangkajene Kepulauan|73|7570|5893|8798|1329|1330
+408|Kabupaten Barru|73|3747|3061|2423|561|1167
+409|Kabupaten Bone|73|12872|10036|15763|2197|1645
+410|Kabupaten Soppeng|73|5725|6523|2788|543|462
+411|Kabupaten Wajo|73|6478|6617|5976|1669|1991
+412|Kabupaten Sidenreng Rappang|73|3937|4155|6605|1052|1968
+413|Kabupaten Pinrang|73|13009|13331|17489|1439|1445
+414|Kabupaten Enrekang|73|3016|2086|1165|438|338
+415|Kabupaten Luwu|73|6159|4618|2841|755|646
+416|Kabupaten Tana Toraja|73|2378|2063|3949|422|432
+417|Kabupaten Luwu Utara|73|4063|3983|4337|611|696
+418|Kabupaten Luwu Timur|73|4283|3228|1956|543|486
+419|Kabupaten Toraja Utara|73|2329|2043|720|313|226
+420|Kota Makassar|73|78267|45861|19885|7097|6893
+421|Kota Pare Pare|73|7129|4690|1693|419|295
+422|Kota Palopo|73|4355|2769|1021|422|396
+423|Kabupaten Buton|74|3033|6259|1963|287|320
+424|Kabupaten Muna|74|10175|11181|5197|595|1135
+425|Kabupaten Konawe|74|15797|15209|3690|494|516
+426|Kabupaten Kolaka|74|5766|9222|6648|1000|913
+427|Kabupaten Konawe Selatan|74|7368|14478|7461|1296|1059
+428|Kabupaten Bombana|74|3059|6380|6395|414|465
+429|Kabupaten Wakatobi|74|2414|4311|4059|306|120
+430|Kabupaten Kolaka Utara|74|2460|3460|5142|416|326
+431|Kabupaten Buton Utara|74|2253|4250|1438|128|362
+432|Kabupaten Konawe Utara|74|1535|2402|1185|86|309
+433|Kabupaten Kolaka Timur|74|2370|4937|4669|258|218
+434|Kabupaten Konawe Kepulauan|74|759|1434|540|51|36
+435|Kabupaten Muna Barat|74|3885|4751|2055|275|600
+436|Kabupaten Buton Tengah|74|2546|4593|2170|348|401
+437|Kabupaten Buton Selatan|74|3430|4599|962|100|114
+438|Kota Kendari|74|16556|12192|3451|877|936
+439|Kota Bau Bau|74|8252|7614|1513|366|721
+440|Kabupaten Boalemo|75|6867|10372|1564|399|624
+441|Kabupaten Gorontalo|75|21894|28751|4609|738|1316
+442|Kabupaten Pahuwato|75|5758|12248|1026|250|395
+443|Kabupaten Bone Bolango|75|9330|10796|1944|450|585
+444|Kabupaten Gorontalo Utara|75|3357|8434|1318|196|326
+445|Kota Gorontalo|75|19791|16639|1053|446|488
+446|Kabupaten Majene|76|14927|10845|1003|395|439
+447|Kabupaten Polewali Mandar|76|23444|37049|8806|1067|1202
+448|Kabupaten Mamasa|76|6474|4410|1346|442|519
+449|Kabupaten Mamuju|76|20348|26375|3246|950|807
+450|Kabupaten Mamuju Utara|76|3532|7853|3051|301|251
+451|Kabupaten Mamuju Tengah|76|4353|10827|2551|268|248
+452|Kab Maluku Tenggara Barat|81|1328|2935|1322|189|512
+453|Kabupaten Maluku Tenggara|81|1755|3566|1097|265|181
+454|Kabupaten Maluku Tengah|81|12331|15061|5043|1339|860
+455|Kabupaten Buru|81|6267|16338|1007|273|192
+456|Kabupaten Kepulauan Aru|81|783|3364|1760|152|57
+457|Kabupaten Seram Bagian Barat|81|6677|14671|2387|530|365
+458|Kabupaten Seram Bagian Timur|81|3653|4784|1060|144|259
+459|Kabupaten Maluku Barat Daya|81|671|1220|199|91|408
+460|Kabupaten Buru Selatan|81|1587|5005|536|71|70
+461|Kota Ambon|81|27183|15309|1910|1116|976
+462|Kota Tual|81|1634|3028|685|193|178
+463|Kabupaten Halmahera Barat|82|972|2860|259|89|178
+464|Kabupaten Halmahera Tengah|82|325|1649|323|107|87
+465|Kabupaten Kepulauan Sula|82|2070|13843|773|128|109
+466|Kabupaten Halmahera Selatan|82|1433|8582|1856|291|134
+467|Kabupaten Halmahera Utara|82|2391|7012|1390|219|165
+468|Kabupaten Halmahera Timur|82|642|2247|450|73|69
+469|Kabupaten Pulau Morotai|82|1497|4247|296|229|46
+470|Kabupaten Pulau Taliabu|82|1360|11434|1170|45|39
+471|Kota Ternate|82|5751|8364|915|344|361
+472|Kota Tidore Kepulauan|82|1741|4340|969|206|176
+473|Kabupaten Fak Fak|92|1097|2986|194|90|63
+474|Kabupaten Kaimana|92|418|2021|378|84|66
+475|Kabupaten Teluk Wondama|92|175|793|63|15|15
+476|Kabupaten Teluk Bintuni|92|378|1351|336|122|48
+477|Kabupaten Manokwari|92|1826|8237|793|266|190
+481|Kabupaten Tambrauw|92|287|620|41|9|6
+482|Kabupaten Maybrat|92|83|319|5|2|9
+483|Kabupaten Manokwari Selatan|92|337|979|34|18|17
+484|Kabupaten Pegunungan Arfak|92|67|367|7|2|2
+488|Kabupaten Jayapura|91|749|2332|593|182|186
+490|Kabupaten Kepulauan Yapen|91|231|998|276|17|42
+491|Kabupaten Biak Numfor|91|42|170|443|82|93
+492|Kabupaten Paniai|91|9|90|17|1|5
+493|Kabupaten Puncak Jaya|91|42|478|7|0|2
+498|Kabupaten Yahukimo|91|41|96|11|2|10
+500|Kabupaten Tolikara|91|34|450|6|0|0
+501|Kabupaten Sarmi|91|108|271|48|20|14
+502|Kabupaten Keerom|91|262|636|90|38|85
+503|Kabupaten Waropen|91|121|594|119|20|11
+504|Kabupaten Supiori|91|14|44|13|6|8
+505|Kabupaten Mamberamo Raya|91|25|47|11|4|2
+506|Kabupaten Nduga|91|7|154|2|0|4
+507|Kabupaten Lanny Jaya|91|27|125|5|2|1
+508|Kabupaten Mamberamo Tengah|91|8|66|1|0|0
+509|Kabupaten Yalimo|91|12|75|9|2|3
+510|Kabupaten Puncak|91|22|79|4|1|4
+511|Kabupaten Dogiyai|91|13|780|5|2|4
+512|Kabupaten Intan Jaya|91|18|321|4|0|2
+514|Kota Jayapura|91|2773|8556|2251|363|588
+515|Kabupaten Merauke|93|3041|5522|1566|10|440
+517|Kabupaten Boven Digoel|93|219|537|61|4|14
+518|Kabupaten Mappi|93|704|1145|47|12|9
+527|Kabupaten Jayawijaya|95|445|1364|56|8|31
+528|Kab Pegunungan Bintang|95|22|297|14|2|6
+538|Kabupaten Asmat|93|120|505|77|2|10
+539|Kabupaten Nabire|94|714|3887|894|33|116
+542|Kabupaten Mimika|94|2262|4724|1083|391|534
+546|Kabupaten Deiyai|94|6|794|2|0|3
+547|Kabupaten Sorong|96|1607|3506|1057|29|3
+549|Kota Sorong|96|4060|6202|997|107|377
+556|Kabupaten Raja Ampat|96|226|1008|109|9|29
+570|Kabupaten Sorong Selatan|96|470|1251|66|10|19
+"""
+
+
+def _regency(line: str) -> Regency:
+    id, name, province, *recipients = line.split("|")
+    return Regency(int(id), name, int(province), tuple(map(int, recipients)))
+
+
+REGENCIES: Final = tuple(_regency(line) for line in LISTED.splitlines())
+assert len(REGENCIES) == 514, "a regency is missing"
+for _place, _count in enumerate(APPOINTED_BY_YEAR.values()):
+    assert sum(one.recipients[_place] for one in REGENCIES) == _count, "a year does not add up"
