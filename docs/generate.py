@@ -33,8 +33,9 @@ from prakerja_ledger.domain.holidays import INDONESIA
 from prakerja_ledger.domain.register import Register
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Scheme
 from prakerja_ledger.domain.time import LONGEST_TEXT
+from prakerja_ledger.evidence.columns import COLUMNS, VERSION, VERSION_KEY, Kind
 from prakerja_ledger.evidence.json_line import DEEPEST_NESTING, LONGEST_LINE
-from prakerja_ledger.evidence.wire import KEPT_ATTRIBUTES, read_event
+from prakerja_ledger.evidence.wire import CANONICAL, KEPT_ATTRIBUTES, read_event
 from prakerja_ledger.interfaces.cli import explain
 from prakerja_ledger.interfaces.cli.main import COMMANDS, cli
 from prakerja_ledger.interfaces.cli.status import Status as ExitStatus
@@ -123,7 +124,8 @@ Any other attribute is an error.
   A *date* always means the calendar date in WIB.
 - **Files**: UTF-8 without a byte order mark, LF at the end of a line (a CR before it is white space). Lines of
   only space, tab and CR are blank: skipped, and still counted as line numbers. The last line may
-  lack its LF. `.jsonl` is plain, `.jsonl.gz` and `.jsonl.zst` are compressed.
+  lack its LF. `.jsonl` is plain, `.jsonl.gz` and `.jsonl.zst` are compressed;
+  Parquet has [a section of its own](#in-columns).
 
 Every line that is not blank ends as exactly one of three:
 
@@ -134,6 +136,70 @@ Every line that is not blank ends as exactly one of three:
   that says what to do.
 
 The three counts add up to the number of lines that are not blank, and are always printed.
+
+{columnar()}"""
+
+
+COLUMN_TYPES: Final[Mapping[Kind, tuple[str, str]]] = {
+    Kind.INTEGER: ("int64", "BIGINT"),
+    Kind.TEXT: ("string", "VARCHAR"),
+    Kind.FLAG: ("bool", "BOOLEAN"),
+    Kind.INSTANT: ("timestamp[us, UTC]", "TIMESTAMP WITH TIME ZONE"),
+    Kind.DAY: ("date32", "DATE"),
+    Kind.TEXTS: ("list<string>", "VARCHAR[]"),
+    Kind.COURSES: (
+        "list<struct<course: string, institution: string>>",
+        "STRUCT(course VARCHAR, institution VARCHAR)[]",
+    ),
+    Kind.BYTES: ("binary", "BLOB"),
+}
+RUPIAH: Final = frozenset({"price", "amount"})
+
+
+def columnar() -> str:
+    assert COLUMN_TYPES.keys() == set(Kind), "a kind of column is not described"
+    rows = [
+        (
+            code(column.name),
+            code(COLUMN_TYPES[column.kind][0]),
+            code(COLUMN_TYPES[column.kind][1]),
+            "null where absent" if column.nullable else "never null",
+            ("whole rupiah; " if column.name in RUPIAH else "") + column.about,
+        )
+        for column in COLUMNS
+    ]
+    return f"""## In columns
+
+The same history as a Parquet file, or as a folder of Parquet files `*.parquet`: {len(COLUMNS)} columns, a row a
+line. It is a source wherever a file is one, told by its content and not by its name. `export` writes it, and
+[how to read it elsewhere](../howto/auditors.md#read-it-with-other-tools) takes three lines. It needs the
+extra `parquet`.
+
+{table(("column", "Arrow", "SQL", "", "holds"), rows)}
+- **A row is a line**: Where the columns alone would not give back its very bytes (other attributes, other order or
+  spacing, another offset, a fraction finer than a microsecond, a blank line, no event at all), the row keeps
+  the line in `line`, and is read from `line` alone; its columns must not say anything else. A line that holds no
+  event has empty texts for `source`, `id`, `kind` and `subject`, and 1970-01-01T00:00:00Z for `time`. Only a line of
+  more than 64 MiB fits no row; the export then says so and writes nothing.
+- **Canonical line**: What a row without `line` stands for: the attributes `specversion`, `id`, `source`, `type`,
+  `subject`, `time`, `recordedtime` (if it has one) and `data` in this order, no white space; times in WIB
+  (`+07:00`) with the exact fraction, if there is one, without trailing zeros; the fields of `data` in the order of the
+  [event types](events.md), absent ones left out; in strings only `"`, `\\` and the characters below U+0020 escaped
+  (`\\b` `\\f` `\\n` `\\r` `\\t`, else `\\u00` and two lower-case digits). This is spelling {CANONICAL}.
+- **Order**: Rows are sorted by (`subject`, `position`), by code point, and the file says so; one participant is found by
+  the statistics of row groups. Other orders are read too, more slowly. The order of recording is `position`;
+  a number that is missing is a row that was left out, and means nothing.
+- **Metadata**: `{VERSION_KEY}` = `{VERSION}`. A file without it is read all the same if its columns are these; one with
+  another value is not.
+- **Broken rows**: A row that breaks the format is [quarantined](quarantine.md) with the code and the sentence of the
+  canonical line that it stands for. A missing, unknown or differently typed column, a null in a column that has none,
+  a position below 1 or twice, a `line` that says something else than its columns, and damaged data are an error for the
+  whole file: nothing of it can be trusted to be what it seems.
+- **Checksums**: Before the footer stands a note that Parquet readers pass over: CRC-32 of every row group and of
+  the footer, and the subjects that share an identity. A file that another tool wrote anew has none and is
+  read without; damage to it is found as far as Parquet itself finds it.
+- **One participant**: A command about named participants reads their rows, the programme's, those of the packages they
+  bought, and the lines that hold no event; lines of others that would be quarantined are not counted then.
 """
 
 

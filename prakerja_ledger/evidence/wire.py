@@ -230,20 +230,55 @@ def is_blank(line: bytes) -> bool:
     return not line.strip(b" \t\r\n")
 
 
-def write_event(event: Event, *, stamped: bool = False) -> bytes:
-    """An event as a line of history format 1, without LF: compact, in the order of the contract.
+CANONICAL: Final = 1
+"""The number of the spelling below. Another spelling of the same event would get another number."""
 
-    `stamped` names the recording time also where it is the event's own.
+
+def canonical_line(
+    source: str,
+    id: str,
+    type: str,
+    subject: str,
+    time: str,
+    recordedtime: str | None,
+    data: Mapping[str, Any],
+) -> bytes:
+    """The line, without LF, that stands for these values: the first spelling, and the only one so far.
+
+    Members in this order: `specversion`, `id`, `source`, `type`, `subject`, `time`, `recordedtime`
+    where there is one, `data`; no white space. `data` has its fields in the order of the contract,
+    those that are absent left out. Times are in WIB (`+07:00`) with the exact fraction, without
+    trailing zeros, and only where it is not zero. Integers are plain digits, dates `YYYY-MM-DD`. In a
+    string `"` and `\\` have a backslash before them, backspace, form feed, LF, CR and tab are `\\b`
+    `\\f` `\\n` `\\r` `\\t`, other characters below U+0020 are `\\u00` and two lower-case digits, and
+    every other character stands for itself in UTF-8.
     """
     given: dict[str, Any] = {
         "specversion": "1.0",
-        "id": event.id,
-        "source": event.source,
-        "type": f.type_of(event.fact.kind),
-        "subject": event.subject,
-        "time": in_wib(event.occurred_at),
+        "id": id,
+        "source": source,
+        "type": type,
+        "subject": subject,
+        "time": time,
     }
-    if stamped or event.recorded_at != event.occurred_at:
-        given["recordedtime"] = in_wib(event.recorded_at)
-    given["data"] = f.data_of(event.fact)
+    if recordedtime is not None:
+        given["recordedtime"] = recordedtime
+    given["data"] = data
     return _encode(given)
+
+
+def write_event(event: Event, *, stamped: bool = False) -> bytes:
+    """An event as its canonical line of history format 1, without LF.
+
+    `stamped` names the recording time also where it is the event's own.
+    """
+    has_own = stamped or event.recorded_at != event.occurred_at
+    return canonical_line(
+        event.source,
+        event.id,
+        f.type_of(event.fact.kind),
+        event.subject,
+        in_wib(event.occurred_at),
+        in_wib(event.recorded_at) if has_own else None,
+        f.data_of(event.fact),
+    )

@@ -16,6 +16,7 @@ from typing import IO, Final, Protocol
 
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.evidence.json_line import LONGEST_LINE
+from prakerja_ledger.interfaces.columnar.sniffing import MAGICS
 
 BLOCK: Final = 1 << 18
 _COMPRESSED_BLOCK: Final = 1 << 10
@@ -58,7 +59,7 @@ def lines_of(path: str) -> Iterator[Line]:
     """
     count = 0
     try:
-        for line in _split(_blocks(path)):
+        for line in _split(_no_parquet(_blocks(path), path)):
             count += 1
             yield line
     except (OSError, EOFError, zlib.error, _Truncated) as error:
@@ -136,6 +137,18 @@ def _decompressed(file: IO[bytes]) -> Iterator[bytes]:
         raise _Truncated(str(error)) from None
     if begun:
         raise _Truncated("the last frame is incomplete")
+
+
+def _no_parquet(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """The same blocks, unless they are those of a Parquet file, which cannot be read as a stream."""
+    for number, block in enumerate(blocks):
+        if not number and block.startswith(MAGICS):
+            raise UnreadableSource(
+                source=path,
+                problem="it is a Parquet file that comes as a stream or compressed. Name the file "
+                "itself: a Parquet file is read from its end.",
+            )
+        yield block
 
 
 def _split(blocks: Iterable[bytes]) -> Iterator[Line]:

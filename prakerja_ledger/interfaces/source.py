@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from attrs import define, field
 
 from prakerja_ledger.domain.errors import Refusal
+from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import (
     Duplicate,
     Outcome,
@@ -24,7 +25,9 @@ from prakerja_ledger.domain.register import (
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme, check_programme
 from prakerja_ledger.domain.streams import ProgrammeStream
 from prakerja_ledger.evidence.wire import is_blank, read_event
+from prakerja_ledger.interfaces.columnar.sniffing import is_columnar, reader
 from prakerja_ledger.interfaces.history_file import STANDARD_INPUT, Line, OverlongLine, lines_of
+from prakerja_ledger.interfaces.mentions import speaks_of_money
 from prakerja_ledger.interfaces.spool import SpooledIdentities, SpooledParticipants
 from prakerja_ledger.ledger.urls import check_source
 from prakerja_ledger.reading.evaluation import Evaluation
@@ -34,8 +37,6 @@ Tick = Callable[[int], None]
 """Called with the number of lines read so far, now and then."""
 TICK_EVERY: Final = 20_000
 
-MONEY_WORDS: Final = (b"disbursement-", b"training-purchased", b"purchase-refunded")
-"""Marks of lines that speak of money, whatever else is wrong with them."""
 _FEW: Final = 20
 
 
@@ -80,8 +81,10 @@ class Tally:
         """Non-blank lines: every one ended as exactly one of the three."""
         return self.recorded + self.duplicates + self.quarantined
 
-    def count(self, number: int, outcome: Outcome, line: bytes = b"") -> None:
-        """Count one line."""
+    def count(
+        self, number: int, outcome: Outcome, line: bytes = b"", *, money: bool = False
+    ) -> None:
+        """Count one line; `money` where it is known, without the line, that it speaks of money."""
         if isinstance(outcome, Recorded):
             self.recorded += 1
         elif isinstance(outcome, Duplicate):
@@ -92,7 +95,7 @@ class Tally:
             self._numbers.append(number)
             self._kinds.append(self._known.index(outcome.code))
             self.codes[outcome.code] += 1
-            if any(word in line for word in MONEY_WORDS):
+            if money or speaks_of_money(line):
                 self.money_count += 1
                 if len(self.money) < _FEW:
                     self.money.append((number, outcome.code))
@@ -102,9 +105,25 @@ class Tally:
         return ((n, self._known[k]) for n, k in zip(self._numbers, self._kinds, strict=True))
 
 
+def lines_with_numbers(path: str) -> Iterator[tuple[int, Line]]:
+    """The lines of a file with their numbers; of a Parquet history those that its rows stand for."""
+    if is_columnar(path):
+        with reader(path)(path, KARTU_PRAKERJA) as history:
+            yield from history.lines()
+    else:
+        yield from enumerate(lines_of(path), 1)
+
+
+def read_already(path: str, programme: Programme) -> Iterator[tuple[int, bytes, Event | Refusal]]:
+    """The non-blank lines of a Parquet history, each with the event that its columns gave."""
+    with reader(path)(path, programme) as history:
+        for row in history.rows():
+            yield row.number, row.line(), row.event
+
+
 def numbered(path: str) -> Iterator[tuple[int, Line]]:
     """The non-blank lines of a file with their numbers; blank ones are counted and skipped."""
-    for number, line in enumerate(lines_of(path), 1):
+    for number, line in lines_with_numbers(path):
         if isinstance(line, OverlongLine):
             if line.blank:
                 line.file.close()
@@ -121,6 +140,11 @@ def judged(
     position = 0
     record = register.record
     for path in paths:
+        if is_columnar(path):
+            for one in _judged_rows(path, position, register, programme, tick):
+                position += 1
+                yield one
+            continue
         for number, line in numbered(path):
             position += 1
             if not position % TICK_EVERY:
@@ -133,6 +157,49 @@ def judged(
             event = read_event(line, position, programme)
             outcome = event if isinstance(event, Refusal) else record(event)
             yield _new_tuple(Judged, (path, number, line, outcome, None))
+
+
+def _judged_rows(
+    path: str, position: int, register: Register, programme: Programme, tick: Tick
+) -> Iterator[Judged]:
+    """The same for a Parquet history, in the order of recording; `position` is that of the line before."""
+    with reader(path)(path, programme) as history:
+        for row in history.rows():
+            position += 1
+            if not position % TICK_EVERY:
+                tick(position)
+            event = row.event
+            outcome: Outcome = (
+                event
+                if isinstance(event, Refusal)
+                else register.record(event._replace(position=position))
+            )
+            yield Judged(path, row.number, row.line(), outcome)
+
+
+def checked(
+    paths: Sequence[str], programme: Programme, tallies: Mapping[str, Tally], tick: Tick = no_tick
+) -> Iterator[tuple[str, int, Outcome]]:
+    """Judge files as one history and count what becomes of each line.
+
+    Gives the lines that are not recorded: file, number and what became of them.
+    """
+    if len(paths) == 1 and is_columnar(paths[0]):
+        with reader(paths[0])(paths[0], programme) as history:
+            judge = history.judged(tick=tick)
+            if judge is not None:
+                (tally,) = tallies.values()
+                tally.recorded = judge.recorded
+                for number, outcome, _ in history.as_lines(judge.aside):
+                    tally.count(number, outcome)
+                    yield paths[0], number, outcome
+                return
+    for one in judged(paths, file_register(programme), programme, tick):
+        if type(one.outcome) is Recorded:
+            tallies[one.file].recorded += 1
+        else:
+            tallies[one.file].count(one.number, one.outcome)
+            yield one.file, one.number, one.outcome
 
 
 _new_tuple = tuple.__new__
@@ -191,14 +258,20 @@ def is_ledger(source: str) -> bool:
 
 @contextmanager
 def open_history(
-    source: str, programme: Programme = KARTU_PRAKERJA, tick: Tick = no_tick
+    source: str,
+    programme: Programme = KARTU_PRAKERJA,
+    tick: Tick = no_tick,
+    *,
+    only: Iterable[str] = (),
 ) -> Iterator[History]:
     """A history file or a ledger, read: a context manager that gives a History.
 
-    `source` is the name of a file (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `-` for standard input) or the
-    URL of a ledger. A ledger is looked at as it stands, while the context lasts; lines of a file that
-    cannot be recorded are counted in the tally and have no effect. `tick` is called now and then with the
-    number of lines read so far. Raises UnreadableSource, and InvalidField for what is no programme.
+    `source` is the name of a file (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, Parquet, a folder of Parquet
+    files, `-` for standard input) or the URL of a ledger. A ledger is looked at as it stands, while the
+    context lasts; lines of a file that cannot be recorded are counted in the tally and have no effect.
+    `tick` is called now and then with the number of lines read so far. `only` names the participants
+    that will be asked for: a Parquet history is then read no further than they need, and its tally counts
+    what was read. Raises UnreadableSource, and InvalidField for what is no programme.
     """
     check_source(source)
     check_programme(programme)
@@ -206,7 +279,28 @@ def open_history(
         with _ledger_history(source, programme) as history:
             yield history
     else:
-        yield _file_history(source, programme, tick)
+        found = _columnar_history(source, programme, tick, only) if is_columnar(source) else None
+        yield found or _file_history(source, programme, tick)
+
+
+def _columnar_history(
+    path: str, programme: Programme, tick: Tick, only: Iterable[str]
+) -> History | None:
+    """A Parquet history judged participant by participant; None where it has to be read in order."""
+    names = tuple(only)
+    with without_collection(), reader(path)(path, programme) as history:
+        judge = history.only(names) if names else None
+        if judge is None:
+            judge = history.judged(SpooledParticipants, tick)
+        if judge is None:
+            return None
+        tally = Tally(recorded=judge.recorded)
+        for number, outcome, money in judge.aside:
+            tally.count(number, outcome, money=money)
+    apart = judge.apart
+    return History(
+        path, apart.participants, apart.packages, apart.programme_stream, programme, tally
+    )
 
 
 def _file_history(path: str, programme: Programme, tick: Tick) -> History:
@@ -278,5 +372,8 @@ def without_collection() -> Iterator[None]:
 def check_readable(path: str) -> None:
     """Refuse early, before anything is made or recorded, a file that cannot even be opened."""
     if path != STANDARD_INPUT:
+        if is_columnar(path):
+            with reader(path)(path, KARTU_PRAKERJA):
+                return
         for _ in lines_of(path):
             break

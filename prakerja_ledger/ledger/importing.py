@@ -35,11 +35,13 @@ Numbered = tuple[int, bytes]
 """A line and its number in the file."""
 Read = tuple[int, bytes, Event | Refusal]
 """The same, with the event that it holds or why it holds none."""
+Given = Numbered | Read
+"""What an import is given: a line, read already or not."""
 
 
-def _batches(lines: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+def _batches(lines: Iterable[Given]) -> Iterator[list[Given]]:
     """Lines in batches of bounded count and size: a thousand lines of a megabyte are many batches."""
-    batch: list[Numbered] = []
+    batch: list[Given] = []
     size = 0
     for numbered in lines:
         batch.append(numbered)
@@ -84,8 +86,10 @@ class Importer:
             most_streams=_MOST_STREAMS, most_identities=_MOST_IDENTITIES
         )
 
-    def outcomes(self, lines: Iterable[Numbered]) -> Iterator[tuple[int, bytes, Outcome]]:
+    def outcomes(self, lines: Iterable[Given]) -> Iterator[tuple[int, bytes, Outcome]]:
         """Record the lines; yields each with its outcome once its batch is durable.
+
+        A line may come with the event on it, by the ledger's own programme; else it is read here.
 
         While a store takes in one batch, the next one is read, and judged too where that needs no
         look at the store.
@@ -101,7 +105,7 @@ class Importer:
             raise reading.failure
 
     def _record(
-        self, reading: Reading, batches: Iterator[list[Numbered]], ahead: Judged | None
+        self, reading: Reading, batches: Iterator[list[Given]], ahead: Judged | None
     ) -> tuple[Judged, Reading, Judged | None]:
         """One turn: a batch judged (unless it is already) and appended, the next one read meanwhile."""
         registrar = self._registrar
@@ -124,14 +128,17 @@ class Importer:
             raise
         return judged, following, judged_next
 
-    def _read_next(self, batches: Iterator[list[Numbered]], pump: Callable[[], None]) -> Reading:
+    def _read_next(self, batches: Iterator[list[Given]], pump: Callable[[], None]) -> Reading:
         """The next batch as events. What fails here must not undo the batch before it."""
         programme = self.ledger.programme
         read: list[Read] = []
         try:
-            for number, line in next(batches, ()):
-                read.append((number, line, read_event(line, 0, programme)))
-                if not number % _PUMP_EVERY:
+            for given in next(batches, ()):
+                if len(given) == 2:
+                    number, line = given
+                    given = (number, line, read_event(line, 0, programme))
+                read.append(given)
+                if not given[0] % _PUMP_EVERY:
                     pump()
         except Exception as failure:  # noqa: BLE001  # raised once the batch before it is durable
             return Reading([], failure)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from prakerja_ledger.domain.facts import FACTS, Course, data_of
+from prakerja_ledger.domain.facts import data_of
+from prakerja_ledger.evidence.arrow import COURSE, SCHEMA, TYPES
+from prakerja_ledger.evidence.columns import Kind
 from prakerja_ledger.simulating.columns import (
     COURSE_LISTS,
-    FIELDS,
     ID_PREFIX,
     KINDS,
     SUBJECT_PREFIX,
@@ -19,7 +20,6 @@ from prakerja_ledger.simulating.columns import (
     Column,
     Columns,
     as_arrow,
-    column_name,
     framed,
     serial_rows,
 )
@@ -29,46 +29,8 @@ from prakerja_ledger.simulating.log import Serial, Words
 from prakerja_ledger.simulating.offers import SOURCES
 from prakerja_ledger.simulating.programme import Single
 
-_TIME: Final = pa.timestamp("us", tz="UTC")
-_COURSE: Final = pa.struct([("course", pa.string()), ("institution", pa.string())])
-_TYPES: Final = {
-    int: pa.int64(),
-    str: pa.string(),
-    bool: pa.bool_(),
-    tuple[Course, ...]: pa.list_(_COURSE),
-    tuple[str, ...]: pa.list_(pa.string()),
-}
+_TIME: Final = TYPES[Kind.INSTANT]
 _MICROSECONDS: Final = 1_000_000
-
-
-def _data_fields() -> dict[str, Any]:
-    """The column of every field of every fact, in the order of the contract, with its Arrow type."""
-    found: dict[str, Any] = {}
-    for fact in FACTS.values():
-        hints = get_type_hints(fact)
-        for name in FIELDS[fact.kind]:
-            hint = hints[name]
-            kinds = [one for one in _TYPES if one == hint or (one | None) == hint]
-            found.setdefault(
-                column_name(fact.kind, name), _TYPES[kinds[0]] if kinds else pa.date32()
-            )
-    return found
-
-
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("position", pa.int64(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("subject", pa.string(), nullable=False),
-        pa.field("time", _TIME, nullable=False),
-        pa.field("recordedtime", _TIME),
-        *(pa.field(name, kind) for name, kind in _data_fields().items()),
-        pa.field("line", pa.string()),
-    ],
-    metadata={"prakerja_ledger.history": "1"},
-)
 
 
 @lru_cache(maxsize=64)
@@ -78,7 +40,7 @@ def _vocabulary(name: str) -> Any:
             [{"course": course, "institution": institution} for course, institution in courses]
             for courses in COURSE_LISTS
         ]
-        return pa.array(lists, pa.list_(_COURSE))
+        return pa.array(lists, pa.list_(COURSE))
     return pa.array(WORDS[name], pa.string())
 
 

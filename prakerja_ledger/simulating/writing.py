@@ -10,21 +10,19 @@ from typing import IO, Any, Final
 import numpy as np
 import pyarrow as pa
 from attrs import frozen
-from pyarrow import parquet as pq
 
+from prakerja_ledger.evidence.arrow import parquet_writer
 from prakerja_ledger.simulating import programme
 from prakerja_ledger.simulating.by_time import Spool
 from prakerja_ledger.simulating.columns import Columns, columns_of
 from prakerja_ledger.simulating.lines import line_of, lines_of
 from prakerja_ledger.simulating.people import Population
 from prakerja_ledger.simulating.simulation import chunks
-from prakerja_ledger.simulating.tables import SCHEMA, table_of, table_of_singles
+from prakerja_ledger.simulating.tables import table_of, table_of_singles
 
 Tick = Callable[[int], None]
 """Called with the number of events written so far, now and then."""
 _GROUP_ROWS: Final = 1 << 17
-_PLAIN: Final = frozenset({"position", "id", "time", "recordedtime", "certificate", "reference"})
-"""Columns that hardly repeat: a dictionary of them would only be one more copy."""
 
 
 @frozen
@@ -94,7 +92,7 @@ def write_parquet(simulation: Simulation, path: Path, tick: Tick, *, by_time: bo
     singles = programme.events()
     with ExitStack() as stack:
         positions = _positions(simulation, stack.enter_context(Spool()), tick) if by_time else None
-        writer = stack.enter_context(_parquet(path))
+        writer = stack.enter_context(parquet_writer(path))
         count = len(singles)
         for columns in simulation.columns():
             own = slice(count, count + columns.count)
@@ -120,16 +118,3 @@ def _positions(simulation: Simulation, spool: Spool, tick: Tick) -> Any:
         spool.add(columns.known)
         tick(spool.rows)
     return spool.positions()
-
-
-def _parquet(path: Path) -> Any:
-    order = [SCHEMA.get_field_index(name) for name in ("subject", "position")]
-    return pq.ParquetWriter(
-        path,
-        SCHEMA,
-        compression="zstd",
-        use_dictionary=[name for name in SCHEMA.names if name not in _PLAIN],
-        sorting_columns=[pq.SortingColumn(index) for index in order],
-        write_page_index=True,
-        write_page_checksum=True,
-    )

@@ -62,7 +62,7 @@ def diff_command(
     Example: prakerja-ledger diff history.jsonl --from 2020-06-21@2020-06-21 --to 2020-07-02
     """
     words = words_of(lang)
-    with reading(source, second, holidays, words) as reader:
+    with reading(source, second, holidays, words, participants) as reader:
         differences = _differences(reader, first, second, participants)
         if as_json:
             output.write_lines(

@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from prakerja_ledger.domain.errors import Refusal, UnreadableSource
-from prakerja_ledger.domain.register import Recorded
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
@@ -22,17 +21,20 @@ from prakerja_ledger.interfaces.cli.options import (
 )
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
-from prakerja_ledger.interfaces.history_file import OverlongLine
+from prakerja_ledger.interfaces.columnar.sniffing import is_columnar
+from prakerja_ledger.interfaces.columnar.sniffing import writer as parquet_writer
+from prakerja_ledger.interfaces.history_file import Line, OverlongLine
 from prakerja_ledger.interfaces.quarantine import QuarantineFile, reasons_beside
 from prakerja_ledger.interfaces.source import (
     TICK_EVERY,
     Tally,
     Tick,
     check_readable,
-    file_register,
+    checked,
     is_ledger,
-    judged,
+    lines_with_numbers,
     numbered,
+    read_already,
     recorded_lines,
     without_collection,
 )
@@ -40,6 +42,7 @@ from prakerja_ledger.interfaces.whole_file import aside, compressed
 from prakerja_ledger.ledger.urls import without_password
 
 if TYPE_CHECKING:
+    from prakerja_ledger.domain.schemes import Programme
     from prakerja_ledger.ledger.importing import Importer
 
 
@@ -62,13 +65,9 @@ def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -
     tallies = {path: Tally() for path in histories}
     _refuse_ledgers(histories)
     with output.progress(words(N_("lines"))) as tick, without_collection():
-        for one in judged(histories, file_register(programme), programme, tick):
-            if type(one.outcome) is Recorded:
-                tallies[one.file].recorded += 1
-                continue
-            tallies[one.file].count(one.number, one.outcome)
-            if isinstance(one.outcome, Refusal) and not as_json:
-                click.echo(_quarantined(words, one.file, one.number, one.outcome))
+        for file, number, outcome in checked(histories, programme, tallies, tick):
+            if isinstance(outcome, Refusal) and not as_json:
+                click.echo(_quarantined(words, file, number, outcome))
     if as_json:
         click.echo(_tallies_json(tallies))
     else:
@@ -220,7 +219,12 @@ def _import_one(
     tally = Tally()
     overlong: dict[int, OverlongLine] = {}
     with without_collection():
-        for number, line, outcome in importer.outcomes(_texts(path, overlong)):
+        given = (
+            read_already(path, importer.ledger.programme)
+            if is_columnar(path)
+            else _texts(path, overlong)
+        )
+        for number, line, outcome in importer.outcomes(given):
             tally.count(number, outcome)
             if isinstance(outcome, Refusal):
                 whole = overlong.pop(number).pieces() if number in overlong else iter((line,))
@@ -260,21 +264,76 @@ def _finish(kept: QuarantineFile, words: Words) -> None:
 @click.option(
     "--output", "target", type=click.Path(), metavar="FILE", help="Default: standard output."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "parquet"]),
+    help="Lines of JSON, or a Parquet file of the same. Default: as FILE is named, else jsonl.",
+)
+@click.option(
+    "--every-line",
+    is_flag=True,
+    help="Write every line as it stands, also what would be quarantined or counted as a duplicate; "
+    "nothing is judged.",
+)
 @holidays_option
-def export_command(source: str, target: str | None, holidays: str | None) -> Status:
+def export_command(
+    source: str, target: str | None, form: str | None, every_line: bool, holidays: str | None
+) -> Status:
     """Write a source as history format 1, in recording order, every event as it came.
 
+    A Parquet file holds the same lines in columns, sorted by participant, and is itself a source. It
+    needs --output.
+
     \b
-    Example: prakerja-ledger export sqlite:///ledger.db --output history.jsonl
+    Examples: prakerja-ledger export sqlite:///ledger.db --output history.jsonl
+              prakerja-ledger export history.jsonl --every-line --output history.parquet
     """
     tally = Tally()
-    lines = recorded_lines(source, programme_with(holidays), tally)
+    programme = programme_with(holidays)
+    if form == "parquet" or (form is None and target is not None and target.endswith(".parquet")):
+        if target is None:
+            raise click.UsageError("--format parquet needs --output FILE.")
+        _write_parquet(source, Path(target), programme, tally, every_line=every_line)
+        return _status([tally])
+    lines = _lines_to_export(source, programme, tally, every_line=every_line)
     if target is None:
         _write(lines, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     else:
         _write_file(lines, source, Path(target))
     return _status([tally])
+
+
+def _lines_to_export(
+    source: str, programme: Programme, tally: Tally, *, every_line: bool
+) -> Iterator[bytes]:
+    if not every_line or is_ledger(source):  # a ledger holds recorded lines only
+        return recorded_lines(source, programme, tally)
+    return (piece for _, line in lines_with_numbers(source) for piece in (_whole(line),))
+
+
+def _write_parquet(
+    source: str, target: Path, programme: Programme, tally: Tally, *, every_line: bool
+) -> None:
+    write = parquet_writer(str(target))
+    _check_targets([target], [Path(source), *_files_of(source)])
+    if target.resolve().parent == Path(source).resolve():
+        raise UnreadableSource(
+            source=str(target),
+            problem="it would become a part of the very folder that is read. Name another folder.",
+        )
+    lines: Iterable[tuple[int, Line]]
+    if every_line and not is_ledger(source):
+        lines = lines_with_numbers(source)
+    else:
+        lines = enumerate(recorded_lines(source, programme, tally), 1)
+    with output.progress(words_of(None)(N_("lines"))) as tick, without_collection():
+        write(lines, target, programme, tick)
+
+
+def _whole(line: Line) -> bytes:
+    return line if isinstance(line, bytes) else b"".join(line.pieces())
 
 
 def _write(lines: Iterator[bytes], file: IO[bytes]) -> None:

@@ -94,11 +94,13 @@ class Reader:
 
 
 @contextmanager
-def reading(source: str, view: View, holidays: str | None, words: Words) -> Iterator[Reader]:
-    """A source, read for one view."""
+def reading(
+    source: str, view: View, holidays: str | None, words: Words, only: Iterable[str] = ()
+) -> Iterator[Reader]:
+    """A source, read for one view; `only` names the participants that will be asked for, if not all."""
     programme = programme_with(holidays)
     with output.progress(words(N_("lines"))) as tick:
-        opened = open_history(source, programme, tick)
+        opened = open_history(source, programme, tick, only=only)
         with opened as history:
             yield Reader(history, history.evaluation(view), words)
 

@@ -163,6 +163,7 @@ def _check_folders(targets: list[str | None]) -> None:
 
 
 def _write(simulation: Simulation, target: str, tick: Tick, *, parquet: bool, by_time: bool) -> int:
+    from prakerja_ledger.interfaces.columnar.writing import seal  # noqa: PLC0415  # Arrow, an extra
     from prakerja_ledger.simulating.writing import write_lines, write_parquet  # noqa: PLC0415
 
     if target == STANDARD_INPUT:
@@ -172,7 +173,9 @@ def _write(simulation: Simulation, target: str, tick: Tick, *, parquet: bool, by
     path = Path(target)
     if parquet:
         with aside(path) as made:
-            return write_parquet(simulation, made, tick, by_time=by_time)
+            count = write_parquet(simulation, made, tick, by_time=by_time)
+            seal(made)
+            return count
     return _whole(path, lambda file: write_lines(simulation, file, tick, by_time=by_time))
 
 

@@ -55,7 +55,7 @@ def statement_command(
               prakerja-ledger statement sqlite:///ledger.db --json > statements.jsonl
     """
     words = words_of(lang)
-    with reading(source, view_of(as_of, known_at), holidays, words) as reader:
+    with reading(source, view_of(as_of, known_at), holidays, words, participants) as reader:
         statements = reader.statements(participants)
         if as_json:
             output.write_lines(statement_json(one) for one in statements)

@@ -60,7 +60,7 @@ def trace_command(
     Example: prakerja-ledger trace sqlite:///ledger.db A-READER --as-of 2020-07-02
     """
     words = words_of(lang)
-    with reading(source, view_of(as_of, known_at), holidays, words) as reader:
+    with reading(source, view_of(as_of, known_at), holidays, words, [participant]) as reader:
         found = reader.evaluation.participant(participant)
         statement = next(reader.statements([participant]), None)
         if statement is None:

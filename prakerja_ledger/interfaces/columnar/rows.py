@@ -1,0 +1,417 @@
+"""Rows of a Parquet history, decoded: what line each stands for, and the event on it.
+
+One law, two speeds, as for lines of JSON (`evidence.wire`). Columns go to facts kind by kind, without
+JSON between them; whatever a fact's constructor or a check here does not accept at once is written
+out as its canonical line and read as that, so that it is refused with the code and the sentence of
+the line. A row that keeps its own line is read from it, and its columns have to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+from attrs import define
+from pyarrow import compute as pc
+
+from prakerja_ledger.domain import facts as f
+from prakerja_ledger.domain.errors import InvalidField, Refusal
+from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
+from prakerja_ledger.domain.facts import FACTS, Course, Fact
+from prakerja_ledger.domain.fields import LARGEST_INTEGER
+from prakerja_ledger.domain.schemes import Programme
+from prakerja_ledger.domain.time import LONGEST_TEXT, Instant, in_wib
+from prakerja_ledger.evidence.columns import BY_NAME, DATA, ENVELOPE, FIELDS, LINE, LINE_BYTES, Kind
+from prakerja_ledger.evidence.wire import canonical_line, is_blank, read_event
+
+_WIB_MICROSECONDS: Final = 7 * 3_600 * 1_000_000
+_SECOND: Final = 1_000_000
+_FIRST: Final = -62_135_596_800_000_000
+_LAST: Final = 253_402_300_799_999_999
+"""The years 0001 to 9999 on the WIB clock, as microseconds since 1970 on that clock."""
+_MANY: Final = 1_000
+"""Items of a list above which the line could be longer than a line may be."""
+_MOST_COURSES: Final = 1 << 14
+_BROKEN: Final = (InvalidField, TypeError)
+_new_tuple = tuple.__new__
+
+_BY_SHORT: Final = {kind.kind: kind for kind in FACTS.values()}
+APART: Final = tuple(
+    kind.kind for kind in FACTS.values() if kind.stream in (f.PACKAGE, f.PROGRAMME)
+)
+"""Kinds of facts that are no participant's."""
+
+
+class BadRows(ValueError):
+    """Rows that no writer of a history leaves: a null, a position twice, a line that says other things."""
+
+
+def listed(column: Any) -> list[Any]:
+    """The values of a column as Python has them; those of a dictionary once each."""
+    if pa.types.is_dictionary(column.type):
+        indices = column.indices.to_pylist()
+        if len(column.dictionary) == 0:
+            return [None] * len(indices)
+        values = column.dictionary.to_pylist()
+        if column.null_count:
+            return [None if index is None else values[index] for index in indices]
+        return list(map(values.__getitem__, indices))
+    found: list[Any] = column.to_pylist()
+    return found
+
+
+def flat(table: Any) -> dict[str, Any]:
+    """The columns of a table by name, each in one piece."""
+    found = {}
+    for name in table.schema.names:
+        column = table.column(name)
+        found[name] = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        if isinstance(found[name], pa.ChunkedArray):
+            found[name] = pa.concat_arrays(found[name].chunks)
+    return found
+
+
+def instants(column: Any) -> list[Instant | None]:
+    """Timestamps as instants; None where there is none, or none that the format can write."""
+    shifted = pc.add(
+        pc.if_else(_writable(column), column.cast(pa.int64()), None), _WIB_MICROSECONDS
+    )
+    whole = not pc.any(pc.not_equal(_modulo_second(shifted), 0)).as_py()
+    text = shifted.cast(pa.timestamp("us"))
+    if whole:
+        text = text.cast(pa.timestamp("s"))
+    text = pc.binary_replace_slice(text.cast(pa.string()), start=10, stop=11, replacement="T")
+    if not whole:
+        text = pc.utf8_rtrim(pc.utf8_rtrim(text, characters="0"), characters=".")
+    found: list[Instant | None] = text.to_pylist()
+    return found
+
+
+def _modulo_second(column: Any) -> Any:
+    return pc.subtract(column, pc.multiply(pc.divide(column, _SECOND), _SECOND))
+
+
+def _writable(column: Any) -> Any:
+    number = column.cast(pa.int64())
+    return pc.and_(
+        pc.greater_equal(number, _FIRST - _WIB_MICROSECONDS),
+        pc.less_equal(number, _LAST - _WIB_MICROSECONDS),
+    )
+
+
+@define(eq=False)
+class Rows:
+    """Some rows, in the order they were given."""
+
+    numbers: list[int]
+    """Positions: line numbers."""
+    subjects: list[str]
+    outcomes: list[Event | Refusal | None]
+    """The event on the line, or why it is none; None for a blank line."""
+    line: Callable[[int], bytes]
+    """The line that a row stands for, by its place among these."""
+
+
+def decode(table: Any, programme: Programme) -> Rows:
+    """Read rows. Raises BadRows; and ValueError where a text is not UTF-8."""
+    decoder = _Decoder(flat(table), table.num_rows, programme)
+    return Rows(decoder.numbers, decoder.subjects, decoder.outcomes(), decoder.line)
+
+
+class _Decoder:
+    """The columns of one batch, and what of them is a Python list already."""
+
+    def __init__(self, columns: dict[str, Any], count: int, programme: Programme) -> None:
+        self.columns = columns
+        self.count = count
+        self.programme = programme
+        _check_envelope(columns)
+        self.numbers: list[int] = listed(columns["position"])
+        self.sources: list[str] = listed(columns["source"])
+        self.ids: list[str] = listed(columns["id"])
+        self.kinds: list[str] = listed(columns["kind"])
+        self.subjects: list[str] = listed(columns["subject"])
+        self.own_lines: dict[int, bytes] = dict(_own_lines(columns))
+        self.occurred = instants(columns["time"])
+        stamps = columns["recordedtime"]
+        self.recorded: list[Instant | None] = (
+            [None] * count if stamps.null_count == count else instants(stamps)
+        )
+        self.facts: list[Fact | None] = [None] * count
+        self.places: dict[type[Fact], list[int]] = {}
+        """Where the facts of each kind stand."""
+        self.odd: set[int] = set()
+        """Rows to be read as their lines are: something about them may be wrong."""
+        self.strays: set[int] = set()
+        """Those with a value in a column that their kind does not have."""
+
+    # --- the quick way ----------------------------------------------------------------------------
+
+    def outcomes(self) -> list[Event | Refusal | None]:
+        """The event on each row, or why it holds none."""
+        self._make_facts()
+        self._find_odd()
+        recorded_at = map(_or, self.recorded, self.occurred)
+        values = zip(
+            self.sources,
+            self.ids,
+            self.subjects,
+            self.facts,
+            self.occurred,
+            recorded_at,
+            self.numbers,
+            strict=True,
+        )
+        found: list[Any] = [_new_tuple(Event, one) for one in values]
+        for index in self.odd | self.own_lines.keys():
+            found[index] = self._read(index)
+        return found
+
+    def _make_facts(self) -> None:
+        valid = {column.name: self.count - self.columns[column.name].null_count for column in DATA}
+        made = 0
+        for name in set(self.kinds):
+            kind = _BY_SHORT.get(name)
+            if kind is None:
+                continue
+            places = pc.indices_nonzero(pc.equal(self.columns["kind"], name))
+            taken = {}
+            for field, column in FIELDS[kind]:
+                values = self.columns[column].take(places)
+                valid[column] -= len(values) - values.null_count
+                taken[field] = values
+            self.places[kind] = places.to_pylist()
+            made += self._place(self.places[kind], _facts(kind, taken, len(places)))
+        if made < self.count:
+            self.odd.update(index for index, fact in enumerate(self.facts) if fact is None)
+        if any(valid.values()):
+            self._find_strays()
+
+    def _place(self, places: list[int], facts: Iterable[Fact | None]) -> int:
+        """Put facts where they belong; returns how many there were."""
+        count = 0
+        found = self.facts
+        for place, fact in zip(places, facts, strict=True):
+            if fact is not None:
+                found[place] = fact
+                count += 1
+        return count
+
+    def _find_strays(self) -> None:
+        for column in DATA:
+            values = self.columns[column.name]
+            if values.null_count == self.count:
+                continue
+            for index in pc.indices_nonzero(pc.is_valid(values)).to_pylist():
+                kind = _BY_SHORT.get(self.kinds[index])
+                if kind is None or column.name not in _COLUMNS_OF[kind]:
+                    self.strays.add(index)
+        self.odd |= self.strays
+
+    def _find_odd(self) -> None:
+        odd = self.odd
+        for name in ("source", "id", "subject"):
+            column = self.columns[name]
+            if pa.types.is_dictionary(column.type):
+                if not _where(_ill_sized(column.dictionary)):
+                    continue
+                column = column.dictionary_decode()
+            odd.update(_where(_ill_sized(column)))
+        time, stamp = self.columns["time"], self.columns["recordedtime"]
+        odd.update(_where(pc.invert(_writable(time))))
+        if stamp.null_count < self.count:
+            odd.update(_where(pc.or_(pc.less(stamp, time), pc.invert(_writable(stamp)))))
+        for column in DATA:
+            if column.kind in (Kind.TEXTS, Kind.COURSES):
+                length = pc.list_value_length(self.columns[column.name])
+                odd.update(_where(pc.greater(length, _MANY)))
+        for kind in _CHECKED & self.places.keys():
+            odd.update(index for index in self.places[kind] if not self._stands(kind, index))
+
+    def _stands(self, kind: type[Fact], index: int) -> bool:
+        """What the wire form checks beyond the fact itself."""
+        fact: Any = self.facts[index]
+        if kind.stream == f.PROGRAMME:
+            return self.subjects[index] == PROGRAMME_SUBJECT
+        return fact is not None and fact.scheme in self.programme.schemes
+
+    # --- the slow way -----------------------------------------------------------------------------
+
+    def _read(self, index: int) -> Event | Refusal | None:
+        line = self.line(index)
+        if index not in self.own_lines:
+            return read_event(line, self.numbers[index], self.programme)
+        if is_blank(line):
+            return None
+        found = read_event(line, self.numbers[index], self.programme)
+        if isinstance(found, Event) and not self._agrees(index, found):
+            raise BadRows(
+                f"the columns of position {self.numbers[index]} do not say what its line says"
+            )
+        return found
+
+    def _agrees(self, index: int, event: Event) -> bool:
+        """Whether the columns beside an own line say the same, as far as a microsecond goes."""
+        recorded_at = self.recorded[index]
+        return (
+            index not in self.strays
+            and (self.sources[index], self.ids[index], self.subjects[index])
+            == (event.source, event.id, event.subject)
+            and self.facts[index] == event.fact
+            and self.occurred[index] == to_microsecond(event.occurred_at)
+            and (recorded_at or self.occurred[index]) == to_microsecond(event.recorded_at)
+        )
+
+    def line(self, index: int) -> bytes:
+        """The line that a row stands for."""
+        own = self.own_lines.get(index)
+        if own is not None:
+            return own
+        fact = self.facts[index]
+        data = self._data(index) if fact is None or index in self.odd else f.data_of(fact)
+        return canonical_line(
+            self.sources[index],
+            self.ids[index],
+            f.type_of(self.kinds[index]),
+            self.subjects[index],
+            self._time("time", self.occurred, index),
+            None
+            if not self.columns["recordedtime"][index].is_valid
+            else self._time("recordedtime", self.recorded, index),
+            data,
+        )
+
+    def _time(self, name: str, instants: Sequence[Instant | None], index: int) -> str:
+        at = instants[index]
+        if at is not None:
+            return in_wib(at)
+        return f"{self.columns[name][index].value} microseconds since 1970"
+
+    def _data(self, index: int) -> dict[str, Any]:
+        """All that a row says in its data columns: first the fields of its kind, then what is left."""
+        kind = _BY_SHORT.get(self.kinds[index])
+        fields = () if kind is None else FIELDS[kind]
+        taken = {column for _, column in fields}
+        pairs = [*fields, *((one.name, one.name) for one in DATA if one.name not in taken)]
+        said = {name: self.columns[column][index].as_py() for name, column in pairs}
+        return {
+            name: value.isoformat() if BY_NAME.get(column) and _is_day(column) else value
+            for (name, column), value in zip(pairs, said.values(), strict=True)
+            if value is not None
+        }
+
+
+_COLUMNS_OF: Final = {
+    kind: frozenset(column for _, column in pairs) for kind, pairs in FIELDS.items()
+}
+_CHECKED: Final = frozenset(
+    kind for kind in FACTS.values() if kind.stream == f.PROGRAMME or "scheme" in f.FIELD_NAMES[kind]
+)
+_NOT_NULL: Final = tuple(column.name for column in ENVELOPE if not column.nullable)
+_INSTANT_DIGITS: Final = len("2020-05-19T10:00:00.123456")
+
+
+def _or(one: Any, other: Any) -> Any:
+    return other if one is None else one
+
+
+def _is_day(column: str) -> bool:
+    return BY_NAME[column].kind is Kind.DAY
+
+
+def to_microsecond(at: Instant) -> Instant:
+    """An instant without what is finer than a microsecond, as a column has it."""
+    if len(at) <= _INSTANT_DIGITS:
+        return at
+    return Instant(at[:_INSTANT_DIGITS].rstrip("0").rstrip("."))
+
+
+def _check_envelope(columns: dict[str, Any]) -> None:
+    for name in _NOT_NULL:
+        if columns[name].null_count:
+            raise BadRows(f"column {name} holds a null")
+    extremes = pc.min_max(columns["position"]).as_py()
+    if (
+        extremes["min"] is not None
+        and not 1 <= extremes["min"] <= extremes["max"] <= LARGEST_INTEGER
+    ):
+        wrong = extremes["max"] if extremes["min"] >= 1 else extremes["min"]
+        raise BadRows(f"a position is {wrong}, expected an integer from 1 to {LARGEST_INTEGER}")
+
+
+def _own_lines(columns: dict[str, Any]) -> Iterator[tuple[int, bytes]]:
+    """The rows that keep their own line, and that line."""
+    texts = columns[LINE.name]
+    for index in _where(pc.is_valid(texts)):
+        yield index, texts[index].as_py().encode()
+    given = columns.get(LINE_BYTES.name)
+    if given is not None and given.null_count < len(given):
+        for index in _where(pc.is_valid(given)):
+            if texts[index].is_valid:
+                raise BadRows("a row has both a line and line_bytes")
+            yield index, given[index].as_py()
+
+
+def _where(mask: Any) -> list[int]:
+    if not pc.any(mask).as_py():
+        return []
+    found: list[int] = pc.indices_nonzero(pc.fill_null(mask, fill_value=False)).to_pylist()
+    return found
+
+
+def _ill_sized(column: Any) -> Any:
+    """Which texts are empty or longer than a text of the envelope may be."""
+    length = pc.utf8_length(column)
+    return pc.or_(pc.less(length, 1), pc.greater(length, LONGEST_TEXT))
+
+
+def _facts(kind: type[Fact], columns: dict[str, Any], count: int) -> Iterable[Fact | None]:
+    """The facts of one kind, each through its constructor; None for one that it refuses."""
+    present = {name: one for name, one in columns.items() if one.null_count < len(one)}
+    names = tuple(present)
+    rows = list(zip(*map(_values, present.values()), strict=True)) or [()] * count
+    try:
+        distinct = set(rows)
+        if 2 * len(distinct) > count:
+            return [kind(**dict(zip(names, row))) for row in rows]  # noqa: B905  # once a row
+    except _BROKEN:  # or a list of what is no course, which has no hash
+        return [_fact(kind, names, row) for row in rows]
+    made = {row: _fact(kind, names, row) for row in distinct}
+    return map(made.__getitem__, rows)
+
+
+def _fact(kind: type[Fact], names: tuple[str, ...], row: tuple[Any, ...]) -> Fact | None:
+    try:
+        return kind(**dict(zip(names, row, strict=True)))
+    except _BROKEN:
+        return None  # the slow way says why
+
+
+_courses: dict[tuple[str, str], Course] = {}
+"""Courses met before: a million purchases name few of them."""
+
+
+def _values(column: Any) -> list[Any]:
+    """The values of a data column as a fact takes them."""
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        if pa.types.is_struct(column.type.value_type):
+            return [None if one is None else tuple(map(_course, one)) for one in listed(column)]
+        return [None if one is None else tuple(one) for one in listed(column)]
+    return listed(column)
+
+
+def _course(given: Any) -> Any:
+    """A course, or what is none, for the fact to refuse."""
+    if given is None:
+        return given
+    key = (given["course"], given["institution"])
+    found = _courses.get(key)
+    if found is None:
+        try:
+            found = Course(course=key[0], institution=key[1])
+        except InvalidField:
+            return given
+        if len(_courses) < _MOST_COURSES:
+            _courses[key] = found
+    return found
