@@ -363,3 +363,21 @@ def test_a_compressed_history_is_one_by_its_name(tmp_path, name):
     (counts,) = answer("check", path, "--json")
     assert counts["recorded"] == len(lines(50, seed=0))
     assert counts["quarantined"] == 0
+
+
+def test_parquet_is_a_history_with_checksums_that_every_command_takes(tmp_path):
+    words = ("--participants", "300", "--seed", "3")
+    for name in ("history.parquet", "history.jsonl"):
+        assert run("simulate", *words, "--output", tmp_path / name).status == 0
+    asked = ("statement", "--json", "--as-of", "2024-01-01")
+    of_columns, of_lines = (
+        run(asked[0], tmp_path / name, *asked[1:]) for name in ("history.parquet", "history.jsonl")
+    )
+    assert of_columns.out == of_lines.out
+    assert of_columns.status == 0
+    damaged = bytearray((tmp_path / "history.parquet").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "history.parquet").write_bytes(damaged)
+    answer_of_damaged = run("check", tmp_path / "history.parquet")
+    assert answer_of_damaged.status != 0
+    assert "Traceback" not in answer_of_damaged.err
