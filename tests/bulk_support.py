@@ -144,6 +144,11 @@ def differences(read: Read, views: Iterable[View]) -> Iterator[str]:
         withheld = [name for name, _ in bulk.withheld]
         if errors != withheld:
             yield f"withheld{asked}: {errors} {withheld}"
+        ours = "".join(text + "\n" for text in bulk.findings()).encode()
+        yield from _differ("findings" + asked, read.findings_json(view), ours)
+        undecided = [(who, error.fields["needed"]) for who, error in read.evaluation(view).findings()[1]]
+        if undecided != bulk.undecided:
+            yield f"undecided{asked}: {undecided} {bulk.undecided}"
         for by in sums.GROUPINGS:
             law, ours_ = python_totals(read, view, by), bulk.totals(by)
             if law != ours_:

@@ -62,16 +62,16 @@ def _scheme_rules(schemes: Iterable[Scheme]) -> Table:
 def _scheme_lines(schemes: Iterable[Scheme]) -> Table:
     rows: list[tuple[Any, ...]] = []
     for one in schemes:
-        rows.append((one.id, 0, TRAINING, None, 0, one.training_balance))
+        rows.append((one.id, 0, TRAINING, False, 0, one.training_balance))
         for component, begin in ((POST_TRAINING, 0), (SURVEY, SURVEYS_BEGIN)):
             part = one.instalments(component)
             rows += [
-                (one.id, begin + n, f"{component}/{n}", component, n, part.each)
+                (one.id, begin + n, f"{component}/{n}", component == SURVEY, n, part.each)
                 for n in range(1, part.count + 1)
             ]
     return (
         "scheme_lines",
-        "scheme VARCHAR, place BIGINT, line VARCHAR, component VARCHAR, instalment BIGINT, amount BIGINT",
+        "scheme VARCHAR, place BIGINT, line VARCHAR, is_survey BOOLEAN, instalment BIGINT, amount BIGINT",
         rows,
     )
 
@@ -79,14 +79,14 @@ def _scheme_lines(schemes: Iterable[Scheme]) -> Table:
 def _cash_places(schemes: Iterable[Scheme]) -> Table:
     """Every cash line that some scheme has: a disbursement can name no other."""
     found = {
-        (begin + n, f"{component}/{n}", component, n)
+        (begin + n, f"{component}/{n}", component == SURVEY, n)
         for one in schemes
         for component, begin in ((POST_TRAINING, 0), (SURVEY, SURVEYS_BEGIN))
         for n in range(1, one.instalments(component).count + 1)
     }
     return (
         "cash_places",
-        "place BIGINT, line VARCHAR, component VARCHAR, instalment BIGINT",
+        "place BIGINT, line VARCHAR, is_survey BOOLEAN, instalment BIGINT",
         sorted(found),
     )
 

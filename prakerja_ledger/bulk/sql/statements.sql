@@ -1,42 +1,60 @@
 -- Statements as `statement --json` prints them (contract, section 4.3), from the table `line_rows`.
 
--- rule: pointed_at
--- Section 4.2, evidence: the events of each line, by `n`.
-SELECT subject, 0 AS place, n FROM purchases WHERE counts
+-- rule: unlinkings
+-- Section 4.2, ACCOUNT_NOT_ON_RECORD: the unlinking that left none.
+SELECT s.subject, min(s.stamp) AS unlinked
+FROM seen s
+JOIN accounts a USING (subject, account)
+WHERE s.kind = 'account-unlinked' AND a.is_unlinked AND s.stamp > a.linked
+GROUP BY s.subject
+
+-- rule: cash_rows
+SELECT l.*, p.* EXCLUDE (subject, wave, scheme, revocation), u.unlinked, c.is_survey, c.instalment
+FROM line_rows l
+JOIN people p USING (subject)
+JOIN cash_places c USING (place)
+LEFT JOIN unlinkings u USING (subject)
+
+-- table: pointed_at
+-- Section 4.2, evidence: the events of each line, by their stamps.
+SELECT subject, 0 AS place, stamp FROM purchases WHERE counts
 UNION ALL
-SELECT s.subject, 0, s.n FROM seen s JOIN purchases p USING (subject, purchase)
+SELECT s.subject, 0, s.stamp FROM seen s JOIN purchases p USING (subject, purchase)
 WHERE s.kind = 'purchase-refunded' AND p.counts
 UNION ALL
-SELECT subject, place, unnest([first.bought, first.completed, first.certified, first.rated, first.reviewed])
-FROM line_rows WHERE component = 'post-training'
+SELECT subject, place, unnest([bought, completed, certified, rated, reviewed])
+FROM cash_rows WHERE NOT is_survey
 UNION ALL
-SELECT subject, place, unnest(list_concat([s.n for s in submitted[1:instalment]], [first_settled.n]))
-FROM line_rows WHERE component = 'survey'
+SELECT subject, place, unnest(list_append({surveys_until}, first_settled))
+FROM cash_rows WHERE is_survey
 UNION ALL
-SELECT s.subject, d.place, s.n
+SELECT s.subject, d.place, s.stamp
 FROM seen s JOIN disbursements d USING (subject, disbursement)
 UNION ALL
-SELECT subject, place, revocation FROM line_rows WHERE causes & because('REVOKED') <> 0
-   OR (status = 'forfeited' AND place > 0)
+SELECT subject, place, revocation FROM line_rows WHERE status = 'forfeited'
 UNION ALL
-SELECT subject, place, unnest(late) FROM line_rows WHERE causes & because('REPORT_LAG') <> 0
+SELECT subject, place, unnest(
+    list_filter(list_concat([completed, certified, rated, reviewed],
+        CASE WHEN is_survey THEN list_append({surveys_until}, first_settled) END),
+    lambda s: is_late(s)))
+FROM cash_rows WHERE has(causes, 'REPORT_LAG')
 UNION ALL
-SELECT subject, place, hold() FROM line_rows WHERE causes & because('PROGRAMME_HOLD') <> 0
+SELECT subject, place, hold() << 23 FROM line_rows WHERE has(causes, 'PROGRAMME_HOLD')
 UNION ALL
-SELECT subject, place, account.unlinked FROM line_rows WHERE causes & because('ACCOUNT_NOT_ON_RECORD') <> 0
+SELECT subject, place, unlinked FROM cash_rows WHERE has(causes, 'ACCOUNT_NOT_ON_RECORD')
 UNION ALL
-SELECT subject, place, account.linked FROM line_rows
-WHERE causes & (because('ACCOUNT_NOT_VERIFIED') | because('ACCOUNT_REJECTED')) <> 0
+SELECT subject, place, linked FROM cash_rows
+WHERE has(causes, 'ACCOUNT_NOT_VERIFIED') OR has(causes, 'ACCOUNT_REJECTED')
 UNION ALL
-SELECT subject, place, account.word FROM line_rows WHERE causes & because('ACCOUNT_REJECTED') <> 0
+SELECT subject, place, word FROM cash_rows WHERE has(causes, 'ACCOUNT_REJECTED')
 
 -- rule: evidence
 -- Section 4.2: each once, in the order of events.
 SELECT p.subject, p.place,
     string_agg('{"source":' || quoted(s.source) || ',"id":' || quoted(s.id) || '}', ','
         ORDER BY s.time, s.known_at, s.position) AS evidence
-FROM (SELECT DISTINCT * FROM pointed_at WHERE n IS NOT NULL) p
-JOIN seen s USING (n)
+FROM (SELECT DISTINCT subject, place, n_of(stamp) AS n FROM pointed_at WHERE stamp IS NOT NULL) p
+JOIN recorded s USING (n)
 GROUP BY p.subject, p.place
 
 -- rule: cause_texts
@@ -70,8 +88,8 @@ LEFT JOIN evidence e ON e.subject = l.subject AND e.place = l.place
 -- Section 4.3: one object a participant, ordered by participant id by code point.
 SELECT
     '{"participant":' || quoted(subject) || ',"wave":' || any_value(wave)
-    || ',"scheme":' || quoted(any_value(scheme)) || ',"standing":"' || any_value(standing)
-    || '","as_of":' || quoted_day(as_of()) || ',"known_at":' || getvariable('known_at_text')
+    || ',"scheme":' || quoted(any_value(scheme)) || ',"standing":"' || 
+    CASE WHEN any_value(revocation) IS NULL THEN 'active' ELSE 'revoked' END || '","as_of":' || quoted_day(as_of()) || ',"known_at":' || getvariable('known_at_text')
     || ',"totals":{"entitlement":' || sum(amount) || ',"owed":' || sum(owed)
     || ',"paid":' || sum(paid) || ',"unpaid":' || sum(unpaid) || ',"overdue":' || sum(overdue)
     || ',"in_flight":' || sum(in_flight) || ',"overpaid":' || sum(overpaid)
