@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from prakerja_ledger.bulk.rules import filled, query_for, read, tables_for
@@ -265,10 +265,8 @@ def _cut_off_parts(cut_offs: Iterable[date]) -> Mapping[str, str]:
     at, stood, own = ["true AS is_token"], ["true AS has_token"], []
     for i, on in enumerate(cut_offs):
         for kind in ("linked", "unlinked"):
-            at.append(
-                f"max(CASE WHEN kind = 'account-{kind}' AND time < day_ends({_day(on)}) "
-                f"THEN stamp END) AS {kind}_{i}"
-            )
+            by_then = f"kind = 'account-{kind}' AND time < day_ends({_day(on)})"
+            at += [f"max(CASE WHEN {by_then} THEN stamp END) AS {kind}_{i}"]
         stood.append(
             f"arg_max(coalesce(unlinked_{i} < linked_{i}, true), linked_{i}) AS stood_linked_{i}"
         )
@@ -319,7 +317,15 @@ def _survey_parts(surveys: Sequence[int]) -> Mapping[str, str]:
 
 def _escaped() -> str:
     """JSON's escapes as Python's json writes them: short where there is a short one, else lower case."""
-    short = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\b": "\\b"}
+    short = {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\f": "\\f",
+        "\b": "\\b",
+    }
     order = ["\\", *(sign for sign in short if sign != "\\")]
     order += [chr(n) for n in range(0x20) if chr(n) not in short]
     text = "text"

@@ -35,10 +35,12 @@ def tables(programme: Programme) -> Iterable[Table]:
 def _scheme_rules(schemes: Iterable[Scheme]) -> Table:
     return (
         "scheme_rules",
-        "scheme VARCHAR, waves_from HUGEINT, waves_until HUGEINT, waves_step HUGEINT, "
-        "training_balance BIGINT, payment_window INTEGER, survey_payment_days INTEGER, "
-        "first_purchase_days INTEGER, first_course_by DATE, surveys_by DATE, "
-        "account_linked_by DATE, training_used_by DATE",
+        (
+            "scheme VARCHAR, waves_from HUGEINT, waves_until HUGEINT, waves_step HUGEINT, "
+            "training_balance BIGINT, payment_window INTEGER, survey_payment_days INTEGER, "
+            "first_purchase_days INTEGER, first_course_by DATE, surveys_by DATE, "
+            "account_linked_by DATE, training_used_by DATE"
+        ),
         [
             (
                 one.id,
