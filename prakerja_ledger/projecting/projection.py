@@ -52,6 +52,9 @@ T = TypeVar("T")
 _MOST_LOOKS: Final = 10
 _POLL_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 0.02
+_BREATH_SECONDS: Final = 0.005
+"""Between two steps. A SQLite file has one writer, and those who wait for it ask every 100 ms: a follower
+that has facts to take in at any moment would keep a rebuild from it for ever."""
 
 
 STORES: Final = {
@@ -140,6 +143,8 @@ class Projection:
         while not until.is_set():
             if projector.step(Slot.LIVE) is None:
                 self.ledger.journal.pause(until, idle)
+            else:
+                until.wait(_BREATH_SECONDS)
 
     def lag(self) -> Lag:
         """How far it is behind."""
