@@ -131,7 +131,7 @@ def test_two_runners_at_once_do_no_harm(urls: tuple[str, str]):
 def test_a_runner_that_is_asked_to_end_ends_in_order(urls: tuple[str, str]):
     prepared(urls[0])
     with runner(*urls) as process:
-        time.sleep(1.5)
+        time.sleep(4)  # until it listens for signals, on a busy machine too
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=20)
         assert (process.returncode, said) == (0, b"")
