@@ -21,16 +21,23 @@ class NotForBulk(Exception):
     """The history holds something that only the Python law reads; the reason is the text."""
 
 
+_FIRST_CAUSES: Final = (
+    "LEFT JOIN causes c ON c.bit = first_cause(l.causes) "
+    "LEFT JOIN reasons r ON r.reason = l.first_reason "
+)
+_EACH_ONCE: Final = "count(*) FILTER (place = 0)"
+"""Every participant has one training line."""
+_SEVERAL: Final = "count(DISTINCT enrolled)"
 _GROUPINGS: Final = {
-    "wave": "wave",
-    "scheme": "scheme",
-    "standing": "CASE WHEN revocation IS NULL THEN 'active' ELSE 'revoked' END",
-    "line": "line",
-    "status": "status",
-    "cause": "c.cause",
-    "owner": "coalesce(r.owner, c.owner)",
+    "wave": ("wave", _EACH_ONCE),
+    "scheme": ("scheme", _EACH_ONCE),
+    "standing": ("CASE WHEN revocation IS NULL THEN 'active' ELSE 'revoked' END", _EACH_ONCE),
+    "line": ("line", "count(*)"),
+    "status": ("status", _SEVERAL),
+    "cause": ("c.cause", _SEVERAL),
+    "owner": ("coalesce(r.owner, c.owner)", _SEVERAL),
 }
-_OPEN: Final = "TIMESTAMP 'infinity'"
+"""What totals are grouped by, and how the participants of a group are counted."""
 
 
 def _utc(at: Instant) -> str:
@@ -110,25 +117,27 @@ class Bulk:
 
     def totals(self, by: str) -> list[tuple[Any, ...]]:
         """Sums by group: the key, participants, lines, entitlement, and each amount."""
-        self.lines()
-        key = _GROUPINGS[by]
+        key, participants = _GROUPINGS[by]
         sums = ", ".join(f"CAST(sum({name}) AS HUGEINT)" for name in ("amount", *AMOUNTS))
-        return self._run(
-            f"SELECT {key} AS key, count(DISTINCT subject), count(*), {sums} FROM line_rows "
-            "LEFT JOIN causes c ON c.bit = first_cause(line_rows.causes) "
-            "LEFT JOIN reasons r ON r.reason = first_reason "
-            "GROUP BY key ORDER BY key NULLS LAST"
-        ).fetchall()
+        select = (
+            f"SELECT {key} AS key, {participants}, count(*), {sums}, count(needed) "
+            "FROM {lines} l "
+            + (_FIRST_CAUSES if by in {"cause", "owner"} else "")
+            + "GROUP BY key ORDER BY key NULLS LAST"
+        )
+        found = self._run(self.query("lines", select.replace("{lines}", "lines"))).fetchall()
+        if any(row[-1] for row in found):  # the calendar is too short for somebody
+            self.lines()
+            found = self._run(select.replace("{lines}", "line_rows")).fetchall()
+        return [row[:-1] for row in found]
 
     def unpaid(self) -> list[tuple[Any, ...]]:
         """One row a line with money unpaid, the longest overdue first."""
         self.lines()
         return self._run(
             "SELECT subject, wave, line, unpaid, status, CAST(due_on AS VARCHAR), overdue_working_days, "
-            "cause, coalesce(r.owner, c.owner) FROM line_rows "
-            "LEFT JOIN causes c ON c.bit = first_cause(line_rows.causes) "
-            "LEFT JOIN reasons r ON r.reason = first_reason "
-            "WHERE unpaid > 0 ORDER BY overdue_working_days DESC, due_on, subject, line"
+            "cause, coalesce(r.owner, c.owner) FROM line_rows l "
+            f"{_FIRST_CAUSES} WHERE unpaid > 0 ORDER BY overdue_working_days DESC, due_on, subject, line"
         ).fetchall()
 
     # -- preparation --
@@ -181,17 +190,19 @@ class Bulk:
     def _voids(self) -> None:
         """Section 4: what an event-voided known at K takes out, whatever the void's own time."""
         self._run(
-            "CREATE OR REPLACE TEMP TABLE voids AS "
-            "SELECT subject, voided_source AS source, voided_id AS id FROM events "
-            f"WHERE kind = 'event-voided' AND {self._knows}"
+            "CREATE OR REPLACE TEMP TABLE voids AS SELECT subject, voided_source AS source, "
+            f"voided_id AS id, position AS voided_at, {self._knows} AS is_known "
+            "FROM events WHERE kind = 'event-voided'"
+        )
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE voided "
+            "(position BIGINT, voided_at BIGINT, is_known BOOLEAN)"
         )
         if self._count("voids"):
             self._run(
-                "CREATE OR REPLACE TEMP TABLE voided AS "
-                "SELECT position FROM events SEMI JOIN voids USING (subject, source, id)"
+                "INSERT INTO voided SELECT e.position, v.voided_at, v.is_known "
+                "FROM events e JOIN voids v USING (subject, source, id)"
             )
-        else:
-            self._run("CREATE OR REPLACE TEMP TABLE voided (position BIGINT)")
 
     def _count(self, table: str) -> int:
         found = self._run(f"SELECT count(*) FROM {table}").fetchone()
@@ -200,24 +211,35 @@ class Bulk:
         return count
 
     def _order(self) -> None:
-        """The order of events, where it is not that of recording."""
-        self._run(read("order"))
+        """The order of events, where it is not that of recording; columns of the relation may say it."""
+        names = self._run("SELECT column_name FROM (DESCRIBE events)").fetchall()
+        self._is_ordered = {("n",), ("happened_on",), ("known_on",)} <= set(names)
+        if self._is_ordered:
+            self._run("CREATE OR REPLACE TEMP TABLE ranks (position BIGINT, n BIGINT)")
+        else:
+            self._run(read("order"))
 
     def _relations(self) -> None:
         """`recorded`: all events with their stamps; `known` those known at K; `seen` those in view."""
-        ranks, voided = self._count("ranks") > 0, self._count("voided") > 0
-        n = "coalesce(k.n, e.position)" if ranks else "e.position"
+        ranks, voided = self._count("ranks") > 0, self._count("voided WHERE is_known") > 0
+        day = _day(self.view.as_of)
+        if self._is_ordered:
+            n, stamp = "e.n", f"stamped_on(e.n, happened_on, known_on > {day})"
+            seen = [f"happened_on <= {day}"]
+        else:
+            n = "coalesce(k.n, e.position)" if ranks else "e.position"
+            stamp = f"stamped({n}, time, coalesce(recordedtime, time) >= {self._bound})"
+            seen = [f"time < {self._bound}"]
         known = [self._knows] if self.view.known_at is not None else []
         known += ["v.position IS NULL"] if voided else []
-        seen = [f"time < {self._bound}", *known]
-        late = f"coalesce(recordedtime, time) >= {self._bound}"
         self._run(
-            f"CREATE OR REPLACE TEMP VIEW recorded AS SELECT e.*, {n} AS n, "
-            f"coalesce(recordedtime, time) AS known_at, stamped({n}, time, {late}) AS stamp, "
-            f"{' AND '.join(known) or 'true'} AS is_known, {' AND '.join(seen)} AS is_seen "
+            f"CREATE OR REPLACE TEMP VIEW recorded AS SELECT "
+            f"{'e.*' if self._is_ordered else f'e.*, {n} AS n'}, "
+            f"coalesce(recordedtime, time) AS known_at, {stamp} AS stamp, "
+            f"{' AND '.join(known) or 'true'} AS is_known, {' AND '.join([*seen, *known])} AS is_seen "
             "FROM events e"
             + (" LEFT JOIN ranks k USING (position)" if ranks else "")
-            + (" LEFT JOIN voided v USING (position)" if voided else "")
+            + (" LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "")
         )
         self._run("CREATE OR REPLACE TEMP VIEW known AS SELECT * FROM recorded WHERE is_known")
         self._run("CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM recorded WHERE is_seen")
@@ -229,7 +251,10 @@ class Bulk:
 
     def _returned_all(self) -> None:
         """Section 2: a return that names no amount takes what was left when it was recorded."""
-        self._run(read("returned_all"))
+        parts = {"n": "coalesce(k.n, position)", "ranks": "LEFT JOIN ranks k USING (position)", "own_n": ""}
+        if self._is_ordered:
+            parts = {"n": "n", "ranks": "", "own_n": ", n"}
+        self._run(filled(read("returned_all"), parts))
 
     def _hold(self) -> None:
         self._run("""
@@ -245,17 +270,10 @@ class Bulk:
         schemes = self.programme.schemes.values()
         cut_offs = sorted({one.account_linked_by for one in schemes if one.account_linked_by})
         surveys = range(1, max((one.survey.count for one in schemes), default=0) + 1)
-        returned_all = self._count("returned_all") > 0
         return {
             **_cut_off_parts(cut_offs),
             **_survey_parts(surveys),
             "surveys_begin": str(SURVEYS_BEGIN),
-            "returned_all": "LEFT JOIN returned_all USING (position)" if returned_all else "",
-            "returned_amount": "coalesce(amount, took)" if returned_all else "amount",
-            "returned_all_e": "LEFT JOIN returned_all t ON t.position = e.position"
-            if returned_all
-            else "",
-            "returned_amount_e": "coalesce(e.amount, t.took)" if returned_all else "e.amount",
             "late_after": str(LATE_AFTER),
         }
 

@@ -113,7 +113,7 @@ SELECT
     i.stamp AS instruction, e.disbursement,
     sum(CASE e.kind
         WHEN 'disbursement-settled' THEN coalesce(e.amount, d.amount)
-        WHEN 'disbursement-returned' THEN -{returned_amount_e}
+        WHEN 'disbursement-returned' THEN -coalesce(e.amount, t.took)
         ELSE 0 END) AS remains,
     list(n_of(e.stamp)) FILTER (e.kind = 'disbursement-settled') AS settlements,
     CASE WHEN bool_or(e.kind IN ('disbursement-settled', 'disbursement-failed')) THEN NULL
@@ -121,7 +121,7 @@ SELECT
 FROM (FROM payments WHERE kind = 'disbursement-instructed') i
 JOIN disbursements d USING (subject, place)
 JOIN seen e ON e.subject = d.subject AND e.disbursement = d.disbursement AND e.stamp < i.stamp
-{returned_all_e}
+LEFT JOIN returned_all t ON t.n = e.n
 GROUP BY i.stamp, e.disbursement
 
 -- rule: lines_before_instructions

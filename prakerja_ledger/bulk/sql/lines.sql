@@ -3,15 +3,13 @@
 -- a participant's events by the order of events and holds their dates.
 
 -- table: few
--- The events of which there are few, read once. The many are read where they are counted: reports on
--- courses, account events, disbursement events.
-SELECT
-    subject, kind, stamp, is_known, is_seen, wave, scheme, purchase, platform, price, method, courses,
-    package, amount, survey, reason
+-- The events of which there are few, read once. The many are read where they are counted: purchases,
+-- reports on courses, account events, instructions and settlements.
+SELECT subject, kind, stamp, is_known, is_seen, wave, scheme, purchase, disbursement, amount, survey, reason
 FROM recorded
 WHERE kind IN ('enrolled', 'enrolment-corrected', 'participation-revoked', 'participation-reinstated',
-    'training-purchased', 'purchase-refunded', 'survey-submitted', 'account-rejected',
-    'disbursement-failed', 'disbursement-returned')
+    'purchase-refunded', 'survey-submitted', 'account-rejected', 'disbursement-failed',
+    'disbursement-returned')
 
 -- rule: few_seen
 SELECT * FROM few WHERE is_seen
@@ -63,7 +61,7 @@ SELECT
     s.subject, s.purchase, s.stamp, s.price, s.courses, s.package, s.platform, s.method,
     coalesce(r.amount, 0) AS refunded,
     s.method = 'prakerja' AND (r.amount IS NULL OR r.amount < s.price) AS counts
-FROM few_seen s
+FROM seen s
 LEFT JOIN refunds r USING (subject, purchase)
 WHERE s.kind = 'training-purchased'
 
@@ -152,33 +150,53 @@ SELECT stamp, reason
 FROM few_seen
 WHERE kind IN ('account-rejected', 'disbursement-failed', 'disbursement-returned')
 
--- table: disbursements
--- Sections 2 and 4.1: one disbursement in view. What its instruction says of line and amount holds also
--- when that is voided or not in view; an outcome that names no amount has the one that was fixed when
--- it was recorded.
+-- rule: failures
+SELECT subject, disbursement, min(stamp) AS failed
+FROM few_seen
+WHERE kind = 'disbursement-failed'
+GROUP BY subject, disbursement
+
+-- rule: returns
+-- A return that names no amount has the one that was fixed when it was recorded.
+SELECT subject, disbursement, sum(coalesce(amount, took)) AS returned, max(stamp) AS last_returned
+FROM few_seen
+LEFT JOIN returned_all ON returned_all.n = n_of(stamp)
+WHERE kind = 'disbursement-returned'
+GROUP BY subject, disbursement
+
+-- rule: instructed_and_settled
+-- Sections 2 and 4.1: what an instruction says of line and amount holds also when it is voided or not in
+-- view; a settlement that names no amount has the instructed one.
 SELECT
     subject, disbursement,
     max(CASE WHEN component = 'survey' THEN {surveys_begin} + instalment ELSE instalment END) AS place,
     max(CASE WHEN kind = 'disbursement-instructed' THEN amount END) AS amount,
     max(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN stamp END) AS instructed,
     min(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN stamp END) AS first_settled,
-    count(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN 1 END) AS settlements,
-    coalesce(sum(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN amount END), 0) AS named,
-    count(CASE WHEN is_seen AND kind = 'disbursement-settled' AND amount IS NULL THEN 1 END) AS unnamed,
-    coalesce(sum(CASE WHEN is_seen AND kind = 'disbursement-returned' THEN {returned_amount} END), 0) AS returned,
-    min(CASE WHEN is_seen AND kind = 'disbursement-failed' THEN stamp END) AS failed,
-    max(CASE WHEN is_seen AND kind = 'disbursement-returned' THEN stamp END) AS last_returned
-FROM recorded {returned_all}
-WHERE kind IN ('disbursement-instructed', 'disbursement-settled', 'disbursement-failed', 'disbursement-returned')
+    sum(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN amount END) AS named,
+    count(CASE WHEN is_seen AND kind = 'disbursement-settled' AND amount IS NULL THEN 1 END) AS unnamed
+FROM recorded
+WHERE kind IN ('disbursement-instructed', 'disbursement-settled')
 GROUP BY subject, disbursement
-HAVING bool_or(is_seen)
+
+-- table: disbursements
+-- Each disbursement of which some event is in view.
+SELECT
+    d.subject, d.disbursement, d.place, d.amount, d.instructed, d.first_settled,
+    coalesce(d.named, 0) + d.unnamed * d.amount AS settled,
+    coalesce(r.returned, 0) AS returned,
+    f.failed, r.last_returned
+FROM instructed_and_settled d
+LEFT JOIN failures f USING (subject, disbursement)
+LEFT JOIN returns r USING (subject, disbursement)
+WHERE coalesce(instructed, first_settled, failed, last_returned) IS NOT NULL
 
 -- table: transfers
 -- Section 4.1, amounts of a cash line: p, t, and the disbursement instructed last.
 SELECT
     subject, place,
-    CAST(sum(greatest(0, named + unnamed * amount - returned)) AS BIGINT) AS paid,
-    CAST(coalesce(sum(CASE WHEN instructed IS NOT NULL AND settlements = 0 AND failed IS NULL THEN amount END), 0) AS BIGINT) AS in_flight,
+    CAST(sum(greatest(0, settled - returned)) AS BIGINT) AS paid,
+    CAST(coalesce(sum(CASE WHEN instructed IS NOT NULL AND first_settled IS NULL AND failed IS NULL THEN amount END), 0) AS BIGINT) AS in_flight,
     max(instructed) AS instructed,
     min(first_settled) AS first_settled
 FROM disbursements
@@ -188,7 +206,7 @@ GROUP BY subject, place
 -- Section 4.2, TRANSFER_FAILED and TRANSFER_RETURNED: what went wrong with a disbursement, and why.
 SELECT
     d.instructed,
-    CASE WHEN settlements = 0 THEN f.reason END AS failed_for,
+    CASE WHEN first_settled IS NULL THEN f.reason END AS failed_for,
     r.reason AS returned_for
 FROM disbursements d
 LEFT JOIN reasons_given f ON f.stamp = d.failed
@@ -273,7 +291,7 @@ LEFT JOIN reasons_given r ON r.stamp = g.word
 -- rule: training_lines
 -- Section 4.1, the training line. While revoked, or after "training used by", the rest is forfeited.
 SELECT
-    subject, wave, scheme, revocation, 0 AS place, 'training' AS line, amount,
+    subject, enrolled, wave, scheme, revocation, 0 AS place, 'training' AS line, amount,
     CASE WHEN causes <> 0 THEN 'forfeited' WHEN rest > 0 THEN 'open' ELSE 'paid' END AS status,
     owed, spent AS paid, 0 AS unpaid, 0 AS overdue, 0 AS in_flight, spent - owed AS overpaid,
     CASE WHEN causes = 0 THEN rest ELSE 0 END AS not_yet_earned,
@@ -362,7 +380,7 @@ FROM due_dates
 -- rule: cash_lines
 -- Section 4.2, causes as a set of bits in the order of the contract.
 SELECT
-    a.subject, wave, scheme, revocation, place, line, amount, status,
+    a.subject, enrolled, wave, scheme, revocation, place, line, amount, status,
     owed, paid, unpaid, overdue, in_flight, overpaid, not_yet_earned, forfeited,
     earned, earned_on, due_on,
     CASE WHEN overdue > 0 THEN counted_as_of() - w.counted ELSE 0 END AS overdue_working_days,

@@ -11,6 +11,8 @@ CREATE OR REPLACE TEMP MACRO stamped(n, instant, is_late) AS
     (n << 23)
     | (((epoch_us(instant) + 62135622000000000) // 86400000000) << 1)
     | CAST(is_late AS BIGINT);
+CREATE OR REPLACE TEMP MACRO stamped_on(n, day, is_late) AS
+    (n << 23) | (CAST(day - DATE '0001-01-01' AS BIGINT) << 1) | CAST(is_late AS BIGINT);
 CREATE OR REPLACE TEMP MACRO n_of(stamp) AS stamp >> 23;
 CREATE OR REPLACE TEMP MACRO day_of(stamp) AS
     DATE '0001-01-01' + CAST((stamp >> 1) & 4194303 AS INTEGER);

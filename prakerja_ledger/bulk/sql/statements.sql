@@ -9,7 +9,7 @@ WHERE s.kind = 'account-unlinked' AND a.is_unlinked AND s.stamp > a.linked
 GROUP BY s.subject
 
 -- rule: cash_rows
-SELECT l.*, p.* EXCLUDE (subject, wave, scheme, revocation), u.unlinked, c.is_survey, c.instalment
+SELECT l.*, p.* EXCLUDE (subject, enrolled, wave, scheme, revocation), u.unlinked, c.is_survey, c.instalment
 FROM line_rows l
 JOIN people p USING (subject)
 JOIN cash_places c USING (place)
