@@ -138,13 +138,13 @@ def differences(read: Read, views: Iterable[View]) -> Iterator[str]:
     for view in views:
         bulk = Bulk(connection, read.programme, view)
         asked = f" as of {view.as_of}, known at {view.known_at}"
-        ours = "".join(text + "\n" for text in bulk.statements()).encode()
+        ours = b"".join(bulk.statements())
         yield from _differ("statement" + asked, read.statements_json(view), ours)
         errors = read.statements(view)[1]
         withheld = [name for name, _ in bulk.withheld]
         if errors != withheld:
             yield f"withheld{asked}: {errors} {withheld}"
-        ours = "".join(text + "\n" for text in bulk.findings()).encode()
+        ours = b"".join(bulk.findings())
         yield from _differ("findings" + asked, read.findings_json(view), ours)
         undecided = [(who, error.fields["needed"]) for who, error in read.evaluation(view).findings()[1]]
         if undecided != bulk.undecided:

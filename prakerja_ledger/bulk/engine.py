@@ -21,6 +21,16 @@ class NotForBulk(Exception):
     """The history holds something that only the Python law reads; the reason is the text."""
 
 
+PIECES: Final = 4096
+"""How many rows of text are taken at a time."""
+_POINTING: Final = (
+    "REPORT_LAG",
+    "PROGRAMME_HOLD",
+    "ACCOUNT_NOT_ON_RECORD",
+    "ACCOUNT_NOT_VERIFIED",
+    "ACCOUNT_REJECTED",
+)
+"""Section 4.2: causes that add events to the evidence of a line; REVOKED does too."""
 _FIRST_CAUSES: Final = (
     "LEFT JOIN causes c ON c.bit = first_cause(l.causes) "
     "LEFT JOIN reasons r ON r.reason = l.first_reason "
@@ -62,7 +72,7 @@ class Bulk:
         self.connection = connection
         self.programme = programme
         self.view = view
-        self._made = False
+        self._made = self._named = False
         self._tables: set[str] = set()
         self.withheld: list[tuple[str, date]] = []
         """Participants whose statement is an error, and the day that the calendar lacks."""
@@ -77,13 +87,13 @@ class Bulk:
         for table in tables_for(name):
             if table not in self._tables:
                 self._tables.add(table)
-                query = filled(query_for(table), self._parts())
+                query = filled(query_for(table), self._parts(), named=self._named)
                 self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
 
     def query(self, name: str, select: str | None = None) -> str:
         """A query over a rule, with the tables it rests on made."""
         self.make(name)
-        return filled(query_for(name, select or f"FROM {name}"), self._parts())
+        return filled(query_for(name, select or f"FROM {name}"), self._parts(), named=self._named)
 
     def lines(self) -> None:
         """Work out every line; a participant for whom the calendar is too short is withheld."""
@@ -101,19 +111,32 @@ class Bulk:
                 "(SELECT subject FROM line_rows WHERE needed IS NOT NULL)"
             )
 
-    def statements(self) -> Iterator[str]:
-        """Every statement as JSON, without LF."""
+    def statements(self) -> Iterator[bytes]:
+        """Every statement as JSON with its LF, in pieces of any length."""
+        if not self._named:
+            self._named, self._made = True, False
+            self._tables.clear()
         self.lines()
-        for (text,) in self._run(self.query("statements")).fetchall():
-            yield text
+        end = b"]}\n"
+        begun = False
+        for piece in self._pieces(self.query("statement_pieces")):
+            yield piece if begun else piece[len(end) :]
+            begun = True
+        if begun:
+            yield end
 
-    def findings(self) -> Iterator[str]:
-        """Every finding as JSON, without LF."""
+    def _pieces(self, query: str) -> Iterator[bytes]:
+        """The texts of a query's one column, many at a time."""
+        found = self._run(query)
+        while rows := found.fetchmany(PIECES):
+            yield "".join([text for (text,) in rows]).encode()
+
+    def findings(self) -> Iterator[bytes]:
+        """Every finding as JSON with its LF, in pieces of any length."""
         self.undecided = self._run(
             self.query("undecided", "SELECT subject, needed FROM undecided ORDER BY subject, stamp")
         ).fetchall()
-        for (text,) in self._run(self.query("findings")).fetchall():
-            yield text
+        yield from self._pieces(self.query("findings"))
 
     def totals(self, by: str) -> list[tuple[Any, ...]]:
         """Sums by group: the key, participants, lines, entitlement, and each amount."""
@@ -235,7 +258,7 @@ class Bulk:
         self._run(
             f"CREATE OR REPLACE TEMP VIEW recorded AS SELECT "
             f"{'e.*' if self._is_ordered else f'e.*, {n} AS n'}, "
-            f"coalesce(recordedtime, time) AS known_at, {stamp} AS stamp, "
+            f"coalesce(recordedtime, time) AS known_at, {stamp} AS stamp, named(source, id) AS name, "
             f"{' AND '.join(known) or 'true'} AS is_known, {' AND '.join([*seen, *known])} AS is_seen "
             "FROM events e"
             + (" LEFT JOIN ranks k USING (position)" if ranks else "")
@@ -275,6 +298,7 @@ class Bulk:
             **_survey_parts(surveys),
             "surveys_begin": str(SURVEYS_BEGIN),
             "late_after": str(LATE_AFTER),
+            "pointing_causes": str(sum(bits()[cause] for cause in _POINTING)),
         }
 
 
@@ -321,6 +345,26 @@ def _survey_parts(surveys: Sequence[int]) -> Mapping[str, str]:
                 for n in surveys
             ]
         ),
+        "submission_names": ", ".join(
+            ["count(*) AS submissions"]
+            + [f"any_value(CASE WHEN survey = {n} THEN name END) AS survey_name_{n}" for n in surveys]
+        ),
+        "own_submission_names": ", ".join(
+            [
+                "s.submissions = " + " + ".join(
+                    ["0", *(f"CAST(s.survey_{n} IS NOT NULL AS INTEGER)" for n in surveys)]
+                ) + " AS are_plain_submissions"
+            ]
+            + [f"s.survey_name_{n}" for n in surveys]
+        ),
+        "survey_names": by_instalment(
+            lambda n: "concat_ws(',', settled_name, "
+            + ", ".join(
+                f"CASE WHEN survey_{m} IS NOT NULL THEN survey_name_{m} END" for m in range(1, n + 1)
+            )
+            + ")"
+        ),
+        "is_plain_survey": by_instalment(_in_turn),
         "first_survey_missing": f"CASE {missing} ELSE {len(surveys) + 1} END" if surveys else "1",
         "last_submission": by_instalment(
             lambda n: "greatest(" + ", ".join(f"day_of(survey_{m})" for m in range(1, n + 1)) + ")"
@@ -333,6 +377,20 @@ def _survey_parts(surveys: Sequence[int]) -> Mapping[str, str]:
             lambda n: "[" + ", ".join(f"survey_{m}" for m in range(1, n + 1)) + "]"
         ),
     }
+
+
+def _in_turn(n: int) -> str:
+    """Whether the first settlement on post-training/1, surveys 1 to n and the line's own transfers follow
+    one another, as far as they are there."""
+    stamps = ["first_settled", *(f"survey_{m}" for m in range(1, n + 1)), "begun"]
+    steps = [
+        f"coalesce({later} > greatest({', '.join(['0', *stamps[:i]])}), true)"
+        for i, later in enumerate(stamps)
+        if i
+    ]
+    plain = "coalesce(are_plain_submissions, true)"
+    settled = "(first_settled IS NULL OR is_settled_plainly)"
+    return f"{plain} AND {settled} AND " + " AND ".join(steps)
 
 
 def _escaped() -> str:

@@ -454,8 +454,7 @@ WHERE dated <= as_of()
 -- rule: finding_evidence
 -- Each once, in the order of events.
 SELECT number,
-    string_agg('{"source":' || quoted(s.source) || ',"id":' || quoted(s.id) || '}', ','
-        ORDER BY s.time, s.known_at, s.position) AS named,
+    string_agg(s.name, ',' ORDER BY s.time, s.known_at, s.position) AS names,
     list((s.time, s.known_at, s.position) ORDER BY s.time, s.known_at, s.position) AS places
 FROM (SELECT DISTINCT number, unnest(evidence) AS n FROM found) f
 JOIN recorded s USING (n)
@@ -466,7 +465,7 @@ GROUP BY number
 SELECT
     '{"code":"' || code || '","subject":' || quoted(subject) || ',"date":' || quoted_day(dated)
     || ',"amount":' || coalesce(CAST(amount AS VARCHAR), 'null') || ',"detail":' || detail
-    || ',"evidence":[' || named || ']}' AS text
+    || ',"evidence":[' || names || ']}' || chr(10) AS text
 FROM found
 JOIN finding_evidence USING (number)
 ORDER BY dated, subject, code, detail, places

@@ -1,11 +1,13 @@
 -- The lines of statements (contract, section 4), one rule after another.
 -- `recorded` are all events, `known` those known at K, `seen` those in view; a `stamp` (macros.sql) orders
--- a participant's events by the order of events and holds their dates.
+-- a participant's events by the order of events and holds their dates. What stands after `--named` is there
+-- when statements are asked for: the names of events by their identity, for the evidence.
 
 -- table: few
 -- The events of which there are few, read once. The many are read where they are counted: purchases,
 -- reports on courses, account events, instructions and settlements.
 SELECT subject, kind, stamp, is_known, is_seen, wave, scheme, purchase, disbursement, amount, survey, reason
+    --named , CASE WHEN kind = 'survey-submitted' THEN name END AS name
 FROM recorded
 WHERE kind IN ('enrolled', 'enrolment-corrected', 'participation-revoked', 'participation-reinstated',
     'purchase-refunded', 'survey-submitted', 'account-rejected', 'disbursement-failed',
@@ -59,6 +61,7 @@ GROUP BY subject, purchase
 -- less than its price.
 SELECT
     s.subject, s.purchase, s.stamp, s.price, s.courses, s.package, s.platform, s.method,
+    --named s.name,
     coalesce(r.amount, 0) AS refunded,
     s.method = 'prakerja' AND (r.amount IS NULL OR r.amount < s.price) AS counts
 FROM seen s
@@ -68,6 +71,7 @@ WHERE s.kind = 'training-purchased'
 -- rule: spent
 -- Section 4.1, training line: prices of counting purchases less their refunds.
 SELECT subject, CAST(sum(price - refunded) AS BIGINT) AS spent, min(stamp) AS first_purchase
+    --named , count(*) = 1 AND sum(refunded) = 0 AS is_plain_training, any_value(name) AS training_name
 FROM purchases
 WHERE counts
 GROUP BY subject
@@ -76,6 +80,7 @@ GROUP BY subject
 -- What a course can show: counting purchases that have it, and its reports.
 SELECT subject, unnest(courses).course AS course, stamp AS bought,
     NULL AS completed, NULL AS certified, NULL AS rated, NULL AS reviewed
+    --named , name
 FROM purchases
 WHERE counts
 UNION ALL
@@ -84,6 +89,7 @@ SELECT subject, course, NULL,
     CASE WHEN kind = 'certificate-issued' THEN stamp END,
     CASE WHEN kind = 'course-rated' THEN stamp END,
     CASE WHEN kind = 'course-rated' AND reviewed THEN stamp END
+    --named , name
 FROM seen
 WHERE kind IN ('course-completed', 'certificate-issued', 'course-rated')
 
@@ -92,6 +98,11 @@ WHERE kind IN ('course-completed', 'certificate-issued', 'course-rated')
 SELECT
     subject, course, min(bought) AS bought, min(completed) AS completed,
     min(certified) AS certified, min(rated) AS rated, min(reviewed) AS reviewed
+    --named , any_value(CASE WHEN bought IS NOT NULL THEN name END) AS bought_name
+    --named , any_value(CASE WHEN completed IS NOT NULL THEN name END) AS completed_name
+    --named , any_value(CASE WHEN certified IS NOT NULL THEN name END) AS certified_name
+    --named , any_value(CASE WHEN rated IS NOT NULL THEN name END) AS rated_name
+    --named , count(*) AS events
 FROM course_events
 GROUP BY subject, course
 
@@ -175,6 +186,9 @@ SELECT
     min(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN stamp END) AS first_settled,
     sum(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN amount END) AS named,
     count(CASE WHEN is_seen AND kind = 'disbursement-settled' AND amount IS NULL THEN 1 END) AS unnamed
+    --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN name END) AS instructed_name
+    --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN name END) AS settled_name
+    --named , count(CASE WHEN is_seen THEN 1 END) AS events
 FROM recorded
 WHERE kind IN ('disbursement-instructed', 'disbursement-settled')
 GROUP BY subject, disbursement
@@ -186,6 +200,11 @@ SELECT
     coalesce(d.named, 0) + d.unnamed * d.amount AS settled,
     coalesce(r.returned, 0) AS returned,
     f.failed, r.last_returned
+    -- an instruction, or a settlement, or one and then the other, and nothing else
+    --named , f.failed IS NULL AND r.last_returned IS NULL AND (d.events = 1
+    --named     OR (d.events = 2 AND d.instructed < d.first_settled)) AS is_plain
+    --named , concat_ws(',', d.instructed_name, d.settled_name) AS names
+    --named , d.settled_name
 FROM instructed_and_settled d
 LEFT JOIN failures f USING (subject, disbursement)
 LEFT JOIN returns r USING (subject, disbursement)
@@ -199,6 +218,9 @@ SELECT
     CAST(coalesce(sum(CASE WHEN instructed IS NOT NULL AND first_settled IS NULL AND failed IS NULL THEN amount END), 0) AS BIGINT) AS in_flight,
     max(instructed) AS instructed,
     min(first_settled) AS first_settled
+    --named , count(*) = 1 AND bool_and(is_plain) AS is_plain
+    --named , any_value(names) AS names, any_value(settled_name) AS settled_name
+    --named , min(coalesce(instructed, first_settled)) AS begun
 FROM disbursements
 GROUP BY subject, place
 
@@ -217,6 +239,7 @@ WHERE d.instructed IS NOT NULL AND (d.failed IS NOT NULL OR d.last_returned IS N
 -- The first submission of each survey.
 SELECT subject,
     {submissions}
+    --named , {submission_names}
 FROM few_seen
 WHERE kind = 'survey-submitted'
 GROUP BY subject
@@ -239,6 +262,13 @@ SELECT
     CASE WHEN has_first_course THEN f.earned_on END AS first_on,
     coalesce(has_first_course AND f.has_late, false) AS first_is_late,
     x.first_settled,
+    --named coalesce(t.is_plain_training, t.spent IS NULL) AS is_plain_training, t.training_name,
+    -- one event of each kind, the course bought, completed, certified, and rated with a review, in turn
+    --named f.events = 4 AND f.bought < f.completed AND f.completed < f.certified
+    --named     AND f.certified < f.rated AND f.rated = f.reviewed AS is_plain_course,
+    --named CASE WHEN has_first_course THEN
+    --named     concat_ws(',', f.bought_name, f.completed_name, f.certified_name, f.rated_name) END AS course_names,
+    --named x.is_plain AS is_settled_plainly, x.settled_name, {own_submission_names},
     CASE WHEN a.is_unlinked IS FALSE THEN a.linked END AS linked,
     a.word,
     {stood_linked_at_own_cut_off} AS was_linked_in_time,
@@ -298,6 +328,8 @@ SELECT
     CASE WHEN causes = 0 THEN 0 ELSE rest END AS forfeited,
     false AS earned, NULL::DATE AS earned_on, NULL::DATE AS due_on, 0 AS overdue_working_days,
     causes, NULL::VARCHAR AS first_reason, NULL::DATE AS needed
+    --named , CASE WHEN is_plain_training AND NOT (causes <> 0 AND revocation IS NOT NULL)
+    --named     THEN coalesce(training_name, '') END AS evidence
 FROM (
     SELECT *,
         least(spent, amount) AS owed,
@@ -329,6 +361,7 @@ SELECT
     coalesce(x.paid, 0) AS paid,
     coalesce(x.in_flight, 0) AS in_flight,
     x.instructed,
+    --named coalesce(x.is_plain, true) AS is_plainly_transferred, x.names, x.begun,
     CASE
         WHEN is_lacking THEN NULL
         WHEN is_survey THEN
@@ -422,6 +455,17 @@ SELECT
         WHEN overdue > 0 AND counted_as_of() IS NULL THEN as_of()
         WHEN overdue > 0 AND w.counted IS NULL THEN due_on
     END AS needed
+    -- Section 4.2, evidence. Most is plain: one event of each kind, and all in the order in which such
+    -- things happen, so that their names only have to be joined. All other is null here, and sorted
+    -- (statements.sql).
+    --named , CASE
+    --named     WHEN NOT is_plainly_transferred OR (status = 'forfeited' AND revocation IS NOT NULL) THEN NULL
+    --named     WHEN causes & {pointing_causes} <> 0 THEN NULL
+    --named     WHEN is_survey THEN CASE WHEN {is_plain_survey}
+    --named         THEN concat_ws(',', nullif({survey_names}, ''), names) END
+    --named     WHEN completed IS NULL OR (is_plain_course AND coalesce(rated < begun, true))
+    --named         THEN concat_ws(',', course_names, names)
+    --named END AS evidence
 FROM amounts a
 LEFT JOIN working_days w ON w.day = a.due_on
 LEFT JOIN troubles t ON t.instructed = a.instructed
