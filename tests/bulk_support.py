@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from prakerja_ledger.bulk.engine import Bulk
+from prakerja_ledger.bulk.engine import EVENTS_A_PART, Bulk
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Recorded
@@ -132,11 +132,13 @@ def python_unpaid(read: Read, view: View) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def differences(read: Read, views: Iterable[View]) -> Iterator[str]:
+def differences(
+    read: Read, views: Iterable[View], *, events_a_part: int = EVENTS_A_PART
+) -> Iterator[str]:
     """One sentence for each answer in which the two laws differ."""
     connection = connect(read.events.values())
     for view in views:
-        bulk = Bulk(connection, read.programme, view)
+        bulk = Bulk(connection, read.programme, view, events_a_part=events_a_part)
         asked = f" as of {view.as_of}, known at {view.known_at}"
         ours = b"".join(bulk.statements())
         yield from _differ("statement" + asked, read.statements_json(view), ours)

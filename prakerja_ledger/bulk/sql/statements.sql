@@ -25,6 +25,11 @@ SELECT * FROM cash_rows SEMI JOIN intricate USING (enrolled, place)
 -- rule: intricate_training
 SELECT subject FROM intricate WHERE place = 0
 
+-- rule: named_events
+SELECT n, name, time, known_at, position FROM recorded
+UNION ALL
+SELECT n, name, time, known_at, position FROM common
+
 -- rule: pointed_at
 -- Section 4.2, evidence: the events of each line, by their stamps.
 SELECT subject, 0 AS place, stamp FROM purchases SEMI JOIN intricate_training USING (subject) WHERE counts
@@ -68,7 +73,7 @@ SELECT subject, place, word FROM intricate_cash WHERE has(causes, 'ACCOUNT_REJEC
 SELECT p.subject, p.place,
     string_agg(s.name, ',' ORDER BY s.time, s.known_at, s.position) AS evidence
 FROM (SELECT DISTINCT subject, place, n_of(stamp) AS n FROM pointed_at WHERE stamp IS NOT NULL) p
-JOIN recorded s USING (n)
+JOIN named_events s USING (n)
 GROUP BY p.subject, p.place
 
 -- rule: cause_texts
@@ -122,3 +127,12 @@ JOIN cause_texts w ON w.causes = l.causes AND w.first_reason IS NOT DISTINCT FRO
 LEFT JOIN sorted_evidence s ON s.subject = l.subject AND s.place = l.place
 LEFT JOIN heads h ON h.enrolled = l.enrolled AND h.place = l.place
 ORDER BY l.subject, l.place
+
+-- rule: unpaid
+-- Section 7, `unpaid`: one row per line with money unpaid.
+SELECT subject AS participant, wave, line, unpaid, status, due_on, overdue_working_days, c.cause,
+    coalesce(r.owner, c.owner) AS owner
+FROM line_rows l
+LEFT JOIN causes c ON c.bit = first_cause(l.causes)
+LEFT JOIN reasons r ON r.reason = l.first_reason
+WHERE unpaid > 0
