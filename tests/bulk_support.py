@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from prakerja_ledger.bulk.engine import Bulk
+from prakerja_ledger.bulk.engine import EVENTS_A_PART, Bulk
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Recorded
@@ -132,19 +132,21 @@ def python_unpaid(read: Read, view: View) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def differences(read: Read, views: Iterable[View]) -> Iterator[str]:
+def differences(
+    read: Read, views: Iterable[View], *, events_a_part: int = EVENTS_A_PART
+) -> Iterator[str]:
     """One sentence for each answer in which the two laws differ."""
     connection = connect(read.events.values())
     for view in views:
-        bulk = Bulk(connection, read.programme, view)
+        bulk = Bulk(connection, read.programme, view, events_a_part=events_a_part)
         asked = f" as of {view.as_of}, known at {view.known_at}"
-        ours = "".join(text + "\n" for text in bulk.statements()).encode()
+        ours = b"".join(bulk.statements())
         yield from _differ("statement" + asked, read.statements_json(view), ours)
         errors = read.statements(view)[1]
         withheld = [name for name, _ in bulk.withheld]
         if errors != withheld:
             yield f"withheld{asked}: {errors} {withheld}"
-        ours = "".join(text + "\n" for text in bulk.findings()).encode()
+        ours = b"".join(bulk.findings())
         yield from _differ("findings" + asked, read.findings_json(view), ours)
         undecided = [(who, error.fields["needed"]) for who, error in read.evaluation(view).findings()[1]]
         if undecided != bulk.undecided:

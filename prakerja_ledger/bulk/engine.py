@@ -1,335 +1,234 @@
-"""One history in one view, read by set operations."""
+"""The answers: statements, unpaid lines, totals and findings of a whole history in one view."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from prakerja_ledger.bulk.rules import filled, query_for, read, tables_for
-from prakerja_ledger.bulk.tables import LATE_AFTER, SURVEYS_BEGIN, bits, tables
+from prakerja_ledger.bulk.parts import parts
+from prakerja_ledger.bulk.rules import filled, query_for, tables_for
+from prakerja_ledger.bulk.setting import NotForBulk, Setting
 from prakerja_ledger.domain.schemes import Programme
-from prakerja_ledger.domain.time import Instant, in_utc
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.reading.view import View
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+Row = tuple[Any, ...]
+Tick = Callable[[int], None]
+"""Called with the number of events read so far, now and then."""
 
-class NotForBulk(Exception):
-    """The history holds something that only the Python law reads; the reason is the text."""
+EVENTS_A_PART: Final = 2_000_000
+"""How many events are worked on at once: what the rules hold in memory is held of so many."""
+PIECES: Final = 4096
+"""How many rows of text are taken at a time."""
 
-
+_FIRST_CAUSES: Final = (
+    "LEFT JOIN causes c ON c.bit = first_cause(l.causes) "
+    "LEFT JOIN reasons r ON r.reason = l.first_reason "
+)
+_EACH_ONCE: Final = "count(*) FILTER (place = 0)"
+"""Every participant has one training line."""
+_SEVERAL: Final = "count(DISTINCT enrolled)"
 _GROUPINGS: Final = {
-    "wave": "wave",
-    "scheme": "scheme",
-    "standing": "CASE WHEN revocation IS NULL THEN 'active' ELSE 'revoked' END",
-    "line": "line",
-    "status": "status",
-    "cause": "c.cause",
-    "owner": "coalesce(r.owner, c.owner)",
+    "wave": ("wave", _EACH_ONCE),
+    "scheme": ("scheme", _EACH_ONCE),
+    "standing": ("CASE WHEN revocation IS NULL THEN 'active' ELSE 'revoked' END", _EACH_ONCE),
+    "line": ("line", "count(*)"),
+    "status": ("status", _SEVERAL),
+    "cause": ("c.cause", _SEVERAL),
+    "owner": ("coalesce(r.owner, c.owner)", _SEVERAL),
 }
-_OPEN: Final = "TIMESTAMP 'infinity'"
+"""What totals are grouped by, and how the participants of a group are counted."""
 
 
-def _utc(at: Instant) -> str:
-    """An instant as a TIMESTAMP in UTC, cut at microseconds: no event is known between two of them."""
-    text, _, fraction = in_utc(at).rstrip("Z").partition(".")
-    on, _, clock = text.partition("T")
-    if on == "0000-12-31":
-        on = "0001-12-31 (BC)"
-        return f"TIMESTAMP '0001-12-31 (BC) {clock}.{fraction[:6] or 0}'"
-    return f"TIMESTAMP '{on} {clock}.{fraction[:6] or 0}'"
-
-
-def _day(on: date) -> str:
-    return f"DATE '{on.isoformat()}'"
+def no_tick(_: int) -> None:
+    """Tell nobody."""
 
 
 class Bulk:
-    """A relation `events` in a connection, read in one view of one programme."""
+    """A relation `events` in a connection, read in one view of one programme.
 
-    def __init__(self, connection: DuckDBPyConnection, programme: Programme, view: View) -> None:
-        self._run = connection.execute
-        self.connection = connection
-        self.programme = programme
-        self.view = view
-        self._made = False
+    The relation holds recorded events as `columns` says. Raises NotForBulk where the Python law has to
+    read it.
+    """
+
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        programme: Programme,
+        view: View,
+        *,
+        tick: Tick = no_tick,
+        events_a_part: int = EVENTS_A_PART,
+    ) -> None:
+        self._connection = connection
+        self._tick = tick
+        self._parts = parts(programme)
+        self._named = False
         self._tables: set[str] = set()
         self.withheld: list[tuple[str, date]] = []
         """Participants whose statement is an error, and the day that the calendar lacks."""
         self.undecided: list[tuple[str, date]] = []
         """Participants of whom a report cannot be judged, and the day that the calendar lacks."""
-        self._prepare()
+        self._setting = Setting(self._run, programme, view)
+        self._bounds = self._find_bounds(events_a_part)
 
-    # -- answers --
+    def _run(self, query: str, values: list[Any] | None = None) -> DuckDBPyConnection:
+        """Run a query; a number too large for its columns is for the Python law, which has no largest."""
+        import duckdb  # noqa: PLC0415  # an extra; whoever comes here has it
 
-    def make(self, name: str) -> None:
+        try:
+            return self._connection.execute(query, values)
+        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+            raise NotForBulk("it holds a number too large") from error
+
+    # -- parts of the participants --
+
+    def _find_bounds(self, events_a_part: int) -> list[str | None]:
+        """The ids at which the parts begin and end; None: no participant lies beyond."""
+        (count,) = self._rows("SELECT count(*) FROM events")[0]
+        if count <= events_a_part + events_a_part // 2:
+            return [None, None]
+        found = self._rows(
+            "SELECT DISTINCT subject FROM (SELECT subject, row_number() OVER () AS row FROM events) "
+            f"WHERE row % {events_a_part} = 0 ORDER BY subject"
+        )
+        return [None, *(subject for (subject,) in found), None]
+
+    def _rows(self, query: str) -> list[Row]:
+        found: list[Row] = self._run(query).fetchall()
+        return found
+
+    def _each_part(self, *, named: bool = False) -> Iterator[None]:
+        """Set out one part of the participants after another, by id; `named`: with the names of events.
+
+        Where there is one part only, what an earlier answer worked out of it is used again.
+        """
+        is_whole = len(self._bounds) == 2
+        if not is_whole or (named and not self._named):
+            self._tables.clear()
+        self._named = named or (is_whole and self._named)
+        for number, (low, high) in enumerate(zip(self._bounds, self._bounds[1:], strict=False)):
+            if not (is_whole and self._tables):
+                for name, bound in (("low", low), ("high", high)):
+                    if bound is not None:
+                        self._run(f"SET VARIABLE {name} = ?", [bound])
+                self._setting.part(low, high)
+                self._tables.clear()
+            yield
+            self._tick((number + 1) * EVENTS_A_PART)
+
+    # -- rules --
+
+    def _make(self, name: str) -> None:
         """Make the tables that a rule rests on, those not made yet."""
         for table in tables_for(name):
             if table not in self._tables:
                 self._tables.add(table)
-                query = filled(query_for(table), self._parts())
+                query = filled(query_for(table), self._parts, named=self._named)
                 self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
 
-    def query(self, name: str, select: str | None = None) -> str:
+    def _query(self, name: str, select: str | None = None) -> str:
         """A query over a rule, with the tables it rests on made."""
-        self.make(name)
-        return filled(query_for(name, select or f"FROM {name}"), self._parts())
+        self._make(name)
+        select = select or f"FROM {name}"
+        return filled(query_for(name, select), self._parts, named=self._named)
 
-    def lines(self) -> None:
+    def _add(self, name: str, table: str) -> None:
+        """Add what a rule finds to a table that outlives the part."""
+        begun = self._rows(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = '{table}'")
+        how = f"INSERT INTO {table} BY NAME" if begun[0][0] else f"CREATE TEMP TABLE {table} AS"
+        self._run(f"{how} {self._query(name)}")
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
+            self._run(f"DROP TABLE IF EXISTS {name}")
+
+    def _lines(self) -> None:
         """Work out every line; a participant for whom the calendar is too short is withheld."""
-        if self._made:
-            return
-        self._made = True
-        self._run("CREATE OR REPLACE TEMP TABLE line_rows AS " + self.query("lines"))
-        self.withheld = self._run(
-            "SELECT subject, arg_min(needed, place) FROM line_rows WHERE needed IS NOT NULL "
-            "GROUP BY subject ORDER BY subject"
-        ).fetchall()
-        if self.withheld:
+        if "line_rows" not in self._tables:
+            self._run("CREATE OR REPLACE TEMP TABLE line_rows AS " + self._query("lines"))
+            self._tables.add("line_rows")
             self._run(
-                "DELETE FROM line_rows WHERE subject IN "
-                "(SELECT subject FROM line_rows WHERE needed IS NOT NULL)"
+                "CREATE OR REPLACE TEMP TABLE short AS SELECT subject, arg_min(needed, place) AS needed "
+                "FROM line_rows WHERE needed IS NOT NULL GROUP BY subject"
             )
+            self._run("DELETE FROM line_rows WHERE subject IN (SELECT subject FROM short)")
+        self.withheld += self._rows("FROM short ORDER BY subject")
 
-    def statements(self) -> Iterator[str]:
-        """Every statement as JSON, without LF."""
-        self.lines()
-        for (text,) in self._run(self.query("statements")).fetchall():
-            yield text
+    # -- answers --
 
-    def findings(self) -> Iterator[str]:
-        """Every finding as JSON, without LF."""
-        self.undecided = self._run(
-            self.query("undecided", "SELECT subject, needed FROM undecided ORDER BY subject, stamp")
-        ).fetchall()
-        for (text,) in self._run(self.query("findings")).fetchall():
-            yield text
+    def statements(self) -> Iterator[bytes]:
+        """Every statement as JSON with its LF, in pieces of any length; those withheld are left out."""
+        self.withheld = []
+        end, begun = b"]}\n", False
+        for _ in self._each_part(named=True):
+            self._lines()
+            for piece in self._pieces(self._query("statement_pieces")):
+                yield piece if begun else piece[len(end) :]
+                begun = True
+        if begun:
+            yield end
 
-    def totals(self, by: str) -> list[tuple[Any, ...]]:
-        """Sums by group: the key, participants, lines, entitlement, and each amount."""
-        self.lines()
-        key = _GROUPINGS[by]
+    def _pieces(self, query: str) -> Iterator[bytes]:
+        """The texts of a query's one column, many at a time."""
+        found = self._run(query)
+        while rows := found.fetchmany(PIECES):
+            yield "".join([text for (text,) in rows]).encode()
+
+    def totals(self, by: str) -> list[Row]:
+        """Sums by group, as `totals` prints them: the key, participants, lines, entitlement, amounts."""
+        self.withheld = []
+        key, participants = _GROUPINGS[by]
         sums = ", ".join(f"CAST(sum({name}) AS HUGEINT)" for name in ("amount", *AMOUNTS))
-        return self._run(
-            f"SELECT {key} AS key, count(DISTINCT subject), count(*), {sums} FROM line_rows "
-            "LEFT JOIN causes c ON c.bit = first_cause(line_rows.causes) "
-            "LEFT JOIN reasons r ON r.reason = first_reason "
-            "GROUP BY key ORDER BY key NULLS LAST"
-        ).fetchall()
-
-    def unpaid(self) -> list[tuple[Any, ...]]:
-        """One row a line with money unpaid, the longest overdue first."""
-        self.lines()
-        return self._run(
-            "SELECT subject, wave, line, unpaid, status, CAST(due_on AS VARCHAR), overdue_working_days, "
-            "cause, coalesce(r.owner, c.owner) FROM line_rows "
-            "LEFT JOIN causes c ON c.bit = first_cause(line_rows.causes) "
-            "LEFT JOIN reasons r ON r.reason = first_reason "
-            "WHERE unpaid > 0 ORDER BY overdue_working_days DESC, due_on, subject, line"
-        ).fetchall()
-
-    # -- preparation --
-
-    def _prepare(self) -> None:
-        self._refuse()
-        for name, columns, rows in tables(self.programme):
-            self._table(name, columns, rows)
-        self._macros()
-        self._voids()
-        self._order()
-        self._relations()
-        self._returned_all()
-        self._hold()
-
-    def _refuse(self) -> None:
-        found = self._run("SELECT count(*) FROM events WHERE line IS NOT NULL").fetchone()
-        if found != (0,):
-            raise NotForBulk("some events are kept as lines")
-
-    def _table(self, name: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
-        self._run(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            many = ", ".join([f"({marks})"] * len(rows))
-            self._run(f"INSERT INTO {name} VALUES {many}", [v for row in rows for v in row])
-
-    def _macros(self) -> None:
-        calendar = self.programme.calendar
-        self._run(f"SET VARIABLE as_of = {_day(self.view.as_of)}")
-        known_at = self.view.known_at
-        text = "null" if known_at is None else f'"{in_utc(known_at)}"'
-        self._run(f"SET VARIABLE known_at_text = '{text}'")
-        cases = " ".join(f"WHEN '{name}' THEN {bit}" for name, bit in bits().items())
-        self._run(f"CREATE OR REPLACE TEMP MACRO because(name) AS CASE name {cases} END")
-        self._run(f"CREATE OR REPLACE TEMP MACRO calendar_first() AS {_day(calendar.first)}")
-        self._run(f"CREATE OR REPLACE TEMP MACRO calendar_last() AS {_day(calendar.last)}")
-        self._run(f"CREATE OR REPLACE TEMP MACRO escaped(text) AS {_escaped()}")
-        self._run(read("macros"))
-        self._run(read("calendar"))
-
-    @property
-    def _knows(self) -> str:
-        """Section 4: what is known at K."""
-        known_at = self.view.known_at
-        if known_at is None:
-            return "true"
-        return f"coalesce(recordedtime, time) <= {_utc(known_at)}"
-
-    def _voids(self) -> None:
-        """Section 4: what an event-voided known at K takes out, whatever the void's own time."""
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE voids AS "
-            "SELECT subject, voided_source AS source, voided_id AS id FROM events "
-            f"WHERE kind = 'event-voided' AND {self._knows}"
+        select = (
+            f"SELECT {key} AS key, {participants}, count(*), {sums}, count(needed) FROM {{}} l "
+            f"{_FIRST_CAUSES if by in {'cause', 'owner'} else ''}GROUP BY key"
         )
-        if self._count("voids"):
-            self._run(
-                "CREATE OR REPLACE TEMP TABLE voided AS "
-                "SELECT position FROM events SEMI JOIN voids USING (subject, source, id)"
-            )
-        else:
-            self._run("CREATE OR REPLACE TEMP TABLE voided (position BIGINT)")
+        groups: dict[Any, list[int]] = {}
+        for _ in self._each_part():
+            found = self._rows(self._query("lines", select.format("lines")))
+            if any(row[-1] for row in found):  # the calendar is too short for somebody
+                self._lines()
+                found = self._rows(select.format("line_rows"))
+            for name, *numbers, _needed in found:
+                so_far = groups.setdefault(name, [0] * len(numbers))
+                groups[name] = [a + b for a, b in zip(so_far, numbers, strict=True)]
+        in_order = sorted(groups.items(), key=lambda group: (group[0] is None, group[0]))
+        return [(name, *numbers) for name, numbers in in_order]
 
-    def _count(self, table: str) -> int:
-        found = self._run(f"SELECT count(*) FROM {table}").fetchone()
-        assert found is not None, "a count is a row"
-        count: int = found[0]
-        return count
-
-    def _order(self) -> None:
-        """The order of events, where it is not that of recording."""
-        self._run(read("order"))
-
-    def _relations(self) -> None:
-        """`recorded`: all events with their stamps; `known` those known at K; `seen` those in view."""
-        ranks, voided = self._count("ranks") > 0, self._count("voided") > 0
-        n = "coalesce(k.n, e.position)" if ranks else "e.position"
-        known = [self._knows] if self.view.known_at is not None else []
-        known += ["v.position IS NULL"] if voided else []
-        seen = [f"time < {self._bound}", *known]
-        late = f"coalesce(recordedtime, time) >= {self._bound}"
-        self._run(
-            f"CREATE OR REPLACE TEMP VIEW recorded AS SELECT e.*, {n} AS n, "
-            f"coalesce(recordedtime, time) AS known_at, stamped({n}, time, {late}) AS stamp, "
-            f"{' AND '.join(known) or 'true'} AS is_known, {' AND '.join(seen)} AS is_seen "
-            "FROM events e"
-            + (" LEFT JOIN ranks k USING (position)" if ranks else "")
-            + (" LEFT JOIN voided v USING (position)" if voided else "")
+    def unpaid(self) -> list[Row]:
+        """One row a line with money unpaid, as `unpaid` prints them, the longest overdue first."""
+        self.withheld = []
+        self._forget("unpaid_rows")
+        for _ in self._each_part():
+            self._lines()
+            self._add("unpaid", "unpaid_rows")
+        return self._rows(
+            "SELECT * REPLACE (CAST(due_on AS VARCHAR) AS due_on) FROM unpaid_rows "
+            "ORDER BY overdue_working_days DESC, due_on, participant, line"
         )
-        self._run("CREATE OR REPLACE TEMP VIEW known AS SELECT * FROM recorded WHERE is_known")
-        self._run("CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM recorded WHERE is_seen")
 
-    @property
-    def _bound(self) -> str:
-        """The first instant, in UTC, that is dated after D in WIB."""
-        return f"(TIMESTAMP '{self.view.as_of.isoformat()} 17:00:00')"
-
-    def _returned_all(self) -> None:
-        """Section 2: a return that names no amount takes what was left when it was recorded."""
-        self._run(read("returned_all"))
-
-    def _hold(self) -> None:
-        self._run("""
-            CREATE OR REPLACE TEMP TABLE holds AS
-            SELECT min(n) AS n FROM seen WHERE kind = 'payments-held' AND n > coalesce(
-                (SELECT max(n) FROM seen WHERE kind = 'payments-resumed'), -1)
-        """)
-        self._run("SET VARIABLE hold = (SELECT n FROM holds)")
-        self._run("CREATE OR REPLACE TEMP MACRO hold() AS getvariable('hold')")
-
-    def _parts(self) -> Mapping[str, str]:
-        """What of the rules depends on the programme's data."""
-        schemes = self.programme.schemes.values()
-        cut_offs = sorted({one.account_linked_by for one in schemes if one.account_linked_by})
-        surveys = range(1, max((one.survey.count for one in schemes), default=0) + 1)
-        returned_all = self._count("returned_all") > 0
-        return {
-            **_cut_off_parts(cut_offs),
-            **_survey_parts(surveys),
-            "surveys_begin": str(SURVEYS_BEGIN),
-            "returned_all": "LEFT JOIN returned_all USING (position)" if returned_all else "",
-            "returned_amount": "coalesce(amount, took)" if returned_all else "amount",
-            "returned_all_e": "LEFT JOIN returned_all t ON t.position = e.position"
-            if returned_all
-            else "",
-            "returned_amount_e": "coalesce(e.amount, t.took)" if returned_all else "e.amount",
-            "late_after": str(LATE_AFTER),
-        }
-
-
-def _cut_off_parts(cut_offs: Iterable[date]) -> Mapping[str, str]:
-    """Section 4.1: "account linked by" is judged at the end of that date, for each that a scheme has."""
-    at, stood, own = ["true AS is_token"], ["true AS has_token"], []
-    for i, on in enumerate(cut_offs):
-        for kind in ("linked", "unlinked"):
-            by_then = f"kind = 'account-{kind}' AND time < day_ends({_day(on)})"
-            at += [f"max(CASE WHEN {by_then} THEN stamp END) AS {kind}_{i}"]
-        stood.append(
-            f"arg_max(coalesce(unlinked_{i} < linked_{i}, true), linked_{i}) AS stood_linked_{i}"
+    def findings(self) -> Iterator[bytes]:
+        """Every finding as JSON with its LF, in pieces of any length."""
+        self.undecided = []
+        gathered = ("finding_rows", "account_uses", "certificate_uses", "evaluated_courses")
+        self._forget(*gathered)
+        for _ in self._each_part():
+            select = "SELECT subject, needed FROM undecided ORDER BY subject, stamp"
+            self.undecided += self._rows(self._query("undecided", select))
+            for rule, table in zip(
+                ("own_findings", "account_users", "certificate_pairs", "evaluated"),
+                gathered,
+                strict=True,
+            ):
+                self._add(rule, table)
+        self._tables.discard("found_shared")
+        self._add("shared_findings", "finding_rows")
+        yield from self._pieces(
+            "SELECT text FROM finding_rows ORDER BY dated, subject, code, detail, places"
         )
-        own.append(f"WHEN {_day(on)} THEN coalesce(k.stood_linked_{i}, false)")
-    return {
-        "linked_at_cut_offs": ",\n    ".join(at),
-        "stood_linked": ", ".join(stood),
-        "stood_linked_at_own_cut_off": f"CASE c.account_linked_by {' '.join(own)} END"
-        if own
-        else "NULL",
-    }
-
-
-def _survey_parts(surveys: Sequence[int]) -> Mapping[str, str]:
-    """Section 4.1, survey/n: one column for the first submission of each survey that a scheme has."""
-
-    def by_instalment(part: Callable[[int], str]) -> str:
-        cases = " ".join(f"WHEN {n} THEN {part(n)}" for n in surveys)
-        return f"CASE instalment {cases} END" if cases else "NULL"
-
-    missing = " ".join(f"WHEN survey_{n} IS NULL THEN {n}" for n in surveys)
-    return {
-        "submissions": ", ".join(
-            ["true AS has_submission"]
-            + [f"min(CASE WHEN survey = {n} THEN stamp END) AS survey_{n}" for n in surveys]
-        ),
-        "counting_submissions": ", ".join(
-            ["true AS has_submissions"]
-            + [
-                "CASE WHEN c.surveys_by IS NULL OR "
-                f"day_of(s.survey_{n}) <= c.surveys_by THEN s.survey_{n} END AS survey_{n}"
-                for n in surveys
-            ]
-        ),
-        "first_survey_missing": f"CASE {missing} ELSE {len(surveys) + 1} END" if surveys else "1",
-        "last_submission": by_instalment(
-            lambda n: "greatest(" + ", ".join(f"day_of(survey_{m})" for m in range(1, n + 1)) + ")"
-        ),
-        "late_submission": by_instalment(
-            lambda n: " OR ".join(f"is_late(survey_{m})" for m in range(1, n + 1))
-        ),
-        "own_submission": by_instalment(lambda n: f"survey_{n}"),
-        "surveys_until": by_instalment(
-            lambda n: "[" + ", ".join(f"survey_{m}" for m in range(1, n + 1)) + "]"
-        ),
-    }
-
-
-def _escaped() -> str:
-    """JSON's escapes as Python's json writes them: short where there is a short one, else lower case."""
-    short = {
-        "\\": "\\\\",
-        '"': '\\"',
-        "\n": "\\n",
-        "\r": "\\r",
-        "\t": "\\t",
-        "\f": "\\f",
-        "\b": "\\b",
-    }
-    order = ["\\", *(sign for sign in short if sign != "\\")]
-    order += [chr(n) for n in range(0x20) if chr(n) not in short]
-    text = "text"
-    for sign in order:
-        written = short.get(sign, f"\\u{ord(sign):04x}")
-        text = f"replace({text}, chr({ord(sign)}), '{written}')"
-    return text
+        self._forget(*gathered)

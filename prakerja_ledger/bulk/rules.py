@@ -83,8 +83,10 @@ def _with(inlined: Iterator[Rule], text: str) -> str:
     return f"WITH\n{named}\n{text}" if named else text
 
 
-def filled(text: str, parts: Mapping[str, str]) -> str:
-    """A rule with the parts that depend on the programme's data in their places."""
+def filled(text: str, parts: Mapping[str, str], *, named: bool = False) -> str:
+    """A rule with the parts that depend on the programme's data in their places; `named`: with names."""
+    if named:
+        text = text.replace("--named ", "")
     for name, part in parts.items():
         text = text.replace("{" + name + "}", part)
     return text

@@ -113,7 +113,7 @@ SELECT
     i.stamp AS instruction, e.disbursement,
     sum(CASE e.kind
         WHEN 'disbursement-settled' THEN coalesce(e.amount, d.amount)
-        WHEN 'disbursement-returned' THEN -{returned_amount_e}
+        WHEN 'disbursement-returned' THEN -coalesce(e.amount, t.took)
         ELSE 0 END) AS remains,
     list(n_of(e.stamp)) FILTER (e.kind = 'disbursement-settled') AS settlements,
     CASE WHEN bool_or(e.kind IN ('disbursement-settled', 'disbursement-failed')) THEN NULL
@@ -121,7 +121,7 @@ SELECT
 FROM (FROM payments WHERE kind = 'disbursement-instructed') i
 JOIN disbursements d USING (subject, place)
 JOIN seen e ON e.subject = d.subject AND e.disbursement = d.disbursement AND e.stamp < i.stamp
-{returned_all_e}
+LEFT JOIN returned_all t ON t.n = e.n
 GROUP BY i.stamp, e.disbursement
 
 -- rule: lines_before_instructions
@@ -169,16 +169,9 @@ SELECT * FROM purchases SEMI JOIN participants USING (subject)
 -- table: offers
 -- The offer of each package that is in view; the first where a hidden void leaves two.
 SELECT subject AS package, platform, price, courses, stamp
-FROM seen
-WHERE kind = 'package-offered'
+FROM common
+WHERE is_seen AND kind = 'package-offered'
 QUALIFY row_number() OVER (PARTITION BY subject ORDER BY stamp) = 1
-
--- rule: package_bundles_courses
-SELECT 'PACKAGE_BUNDLES_COURSES' AS code, package AS subject, day_of(stamp) AS dated, price AS amount,
-    '{"courses":' || len(courses) || ',"institutions":'
-    || list_unique([one.institution for one in courses]) || '}' AS detail, [n_of(stamp)] AS evidence
-FROM offers
-WHERE len(courses) > 1
 
 -- rule: package_other_platform
 SELECT 'PACKAGE_OTHER_PLATFORM' AS code, b.subject, day_of(b.stamp) AS dated, b.price AS amount,
@@ -194,8 +187,8 @@ WHERE b.platform <> o.platform
 SELECT *
 FROM (
     SELECT unnest(platforms) AS platform, notice, effective, stamp
-    FROM seen
-    WHERE kind = 'package-sales-stopped'
+    FROM common
+    WHERE is_seen AND kind = 'package-sales-stopped'
 )
 QUALIFY row_number() OVER (PARTITION BY platform ORDER BY effective, stamp) = 1
 
@@ -273,21 +266,11 @@ LEFT JOIN rated_dimensions r USING (subject, course)
 WHERE b.completed IS NOT NULL
     AND NOT coalesce(r.instructor AND r.facilities AND r.programme, false)
 
--- rule: evaluated_courses
+-- rule: evaluated
 -- Courses that somebody with a statement rated, or bought outside a package.
 SELECT course FROM rated_dimensions SEMI JOIN participants USING (subject)
 UNION
 SELECT unnest(courses).course FROM own_purchases WHERE package IS NULL
-
--- rule: course_not_evaluable
-SELECT 'COURSE_NOT_EVALUABLE' AS code, o.course AS subject,
-    day_of(arg_min(o.stamp, (e.time, e.known_at, e.position))) AS dated, NULL AS amount,
-    '{"packages":[' || array_to_string([quoted(name) for name in list_sort(list(o.package))], ',')
-    || ']}' AS detail, list(n_of(o.stamp)) AS evidence
-FROM (SELECT package, stamp, unnest(courses).course AS course FROM offers) o
-JOIN seen e ON e.n = n_of(o.stamp)
-ANTI JOIN evaluated_courses v ON v.course = o.course
-GROUP BY o.course
 
 -- rule: spending
 -- Counting purchases and their refunds, in order, with what was spent so far.
@@ -334,37 +317,6 @@ SELECT s.certificate, s.subject, s.course, s.stamp
 FROM seen s
 JOIN courses c ON c.certified = s.stamp
 SEMI JOIN participants p ON p.subject = s.subject
-
--- rule: uses
--- Accounts and certificate numbers that several use.
-SELECT 'SHARED_ACCOUNT' AS code, subject, stamp,
-    '{"provider":' || quoted(provider) || ',"account":' || quoted(account) || ',"participants":' AS detail,
-    [provider, account] AS thing
-FROM account_users
-WHERE (provider, account) IN (SELECT (provider, account) FROM account_users GROUP BY ALL HAVING count(*) > 1)
-UNION ALL
-SELECT 'DUPLICATE_CERTIFICATE', subject, stamp,
-    '{"course":' || quoted(course) || ',"certificate":' || quoted(certificate) || ',"pairs":',
-    [certificate]
-FROM certificate_pairs
-WHERE certificate IN (SELECT certificate FROM certificate_pairs GROUP BY ALL HAVING count(*) > 1)
-
--- rule: used_by_several
--- Each use is dated by itself, the first by the second; its evidence is itself and the first of the others.
-SELECT
-    code, u.subject,
-    row_number() OVER used AS rank,
-    day_of(CASE WHEN rank = 1 THEN nth_value(u.stamp, 2) OVER every ELSE u.stamp END) AS dated,
-    NULL AS amount,
-    detail || count(*) OVER every || '}' AS detail,
-    [n_of(u.stamp), n_of(CASE WHEN rank = 1 THEN nth_value(u.stamp, 2) OVER every
-        ELSE first_value(u.stamp) OVER every END)] AS evidence
-FROM uses u
-JOIN seen e ON e.n = n_of(u.stamp)
-WINDOW
-    used AS (PARTITION BY code, thing ORDER BY e.time, e.known_at, e.position),
-    every AS (PARTITION BY code, thing ORDER BY e.time, e.known_at, e.position
-        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 
 -- rule: certificate_before_completion
 SELECT 'CERTIFICATE_BEFORE_COMPLETION' AS code, subject, day_of(stamp) AS dated, NULL AS amount,
@@ -435,15 +387,12 @@ FROM (
     UNION ALL BY NAME SELECT * FROM settled_after_failure
     UNION ALL BY NAME SELECT * FROM paid_twice
     UNION ALL BY NAME SELECT * FROM instructed_unduly
-    UNION ALL BY NAME SELECT * FROM package_bundles_courses
     UNION ALL BY NAME SELECT * FROM package_other_platform
     UNION ALL BY NAME SELECT * FROM package_sold_after_stop
     UNION ALL BY NAME SELECT * FROM cash_before_package_done
     UNION ALL BY NAME SELECT * FROM course_unrated
-    UNION ALL BY NAME SELECT * FROM course_not_evaluable
     UNION ALL BY NAME SELECT * FROM balance_overspent
     UNION ALL BY NAME SELECT * FROM first_purchase_late
-    UNION ALL BY NAME SELECT * EXCLUDE (rank) FROM used_by_several
     UNION ALL BY NAME SELECT * FROM certificate_before_completion
     UNION ALL BY NAME SELECT * FROM survey_out_of_order
     UNION ALL BY NAME SELECT * FROM wave_outside_scheme
@@ -451,22 +400,95 @@ FROM (
 )
 WHERE dated <= as_of()
 
--- rule: finding_evidence
+-- rule: found_evidence
 -- Each once, in the order of events.
 SELECT number,
-    string_agg('{"source":' || quoted(s.source) || ',"id":' || quoted(s.id) || '}', ','
-        ORDER BY s.time, s.known_at, s.position) AS named,
+    string_agg(s.name, ',' ORDER BY s.time, s.known_at, s.position) AS names,
     list((s.time, s.known_at, s.position) ORDER BY s.time, s.known_at, s.position) AS places
 FROM (SELECT DISTINCT number, unnest(evidence) AS n FROM found) f
-JOIN recorded s USING (n)
+JOIN named_events s USING (n)
 GROUP BY number
 
--- rule: findings
--- Section 5: as `findings --json` prints them, sorted by date, subject, code, detail and evidence.
-SELECT
-    '{"code":"' || code || '","subject":' || quoted(subject) || ',"date":' || quoted_day(dated)
-    || ',"amount":' || coalesce(CAST(amount AS VARCHAR), 'null') || ',"detail":' || detail
-    || ',"evidence":[' || named || ']}' AS text
+-- rule: own_findings
+-- Section 5: as `findings --json` prints them, with what they are sorted by.
+SELECT dated, subject, code, detail, places, concat(
+    '{"code":"', code, '","subject":', quoted(subject), ',"date":', quoted_day(dated), ',"amount":',
+    coalesce(CAST(amount AS VARCHAR), 'null'), ',"detail":', detail, ',"evidence":[', names, ']}', chr(10)
+) AS text
 FROM found
-JOIN finding_evidence USING (number)
-ORDER BY dated, subject, code, detail, places
+JOIN found_evidence USING (number)
+
+-- What follows comes of several participants, or of none: of the tables that the parts gathered.
+
+-- rule: package_bundles_courses
+SELECT 'PACKAGE_BUNDLES_COURSES' AS code, package AS subject, day_of(stamp) AS dated, price AS amount,
+    '{"courses":' || len(courses) || ',"institutions":'
+    || list_unique([one.institution for one in courses]) || '}' AS detail, [n_of(stamp)] AS evidence
+FROM offers
+WHERE len(courses) > 1
+
+-- rule: course_not_evaluable
+SELECT 'COURSE_NOT_EVALUABLE' AS code, o.course AS subject,
+    day_of(arg_min(o.stamp, (e.time, e.known_at, e.position))) AS dated, NULL AS amount,
+    '{"packages":[' || array_to_string([quoted(name) for name in list_sort(list(o.package))], ',')
+    || ']}' AS detail, list(n_of(o.stamp)) AS evidence
+FROM (SELECT package, stamp, unnest(courses).course AS course FROM offers) o
+JOIN whole e ON e.n = n_of(o.stamp)
+ANTI JOIN evaluated_courses v ON v.course = o.course
+GROUP BY o.course
+
+-- rule: uses
+-- Accounts and certificate numbers that several use.
+SELECT 'SHARED_ACCOUNT' AS code, subject, stamp,
+    '{"provider":' || quoted(provider) || ',"account":' || quoted(account) || ',"participants":' AS detail,
+    [provider, account] AS thing
+FROM account_uses
+WHERE (provider, account) IN (SELECT (provider, account) FROM account_uses GROUP BY ALL HAVING count(*) > 1)
+UNION ALL
+SELECT 'DUPLICATE_CERTIFICATE', subject, stamp,
+    '{"course":' || quoted(course) || ',"certificate":' || quoted(certificate) || ',"pairs":',
+    [certificate]
+FROM certificate_uses
+WHERE certificate IN (SELECT certificate FROM certificate_uses GROUP BY ALL HAVING count(*) > 1)
+
+-- rule: used_by_several
+-- Each use is dated by itself, the first by the second; its evidence is itself and the first of the others.
+SELECT
+    code, u.subject,
+    row_number() OVER used AS rank,
+    day_of(CASE WHEN rank = 1 THEN nth_value(u.stamp, 2) OVER every ELSE u.stamp END) AS dated,
+    NULL AS amount,
+    detail || count(*) OVER every || '}' AS detail,
+    [n_of(u.stamp), n_of(CASE WHEN rank = 1 THEN nth_value(u.stamp, 2) OVER every
+        ELSE first_value(u.stamp) OVER every END)] AS evidence
+FROM uses u
+JOIN whole e ON e.n = n_of(u.stamp)
+WINDOW
+    used AS (PARTITION BY code, thing ORDER BY e.time, e.known_at, e.position),
+    every AS (PARTITION BY code, thing ORDER BY e.time, e.known_at, e.position
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+
+-- table: found_shared
+SELECT row_number() OVER () AS number, *
+FROM (
+    SELECT * FROM package_bundles_courses
+    UNION ALL BY NAME SELECT * FROM course_not_evaluable
+    UNION ALL BY NAME SELECT * EXCLUDE (rank) FROM used_by_several
+)
+WHERE dated <= as_of()
+
+-- rule: found_shared_evidence
+SELECT number,
+    string_agg(s.name, ',' ORDER BY s.time, s.known_at, s.position) AS names,
+    list((s.time, s.known_at, s.position) ORDER BY s.time, s.known_at, s.position) AS places
+FROM (SELECT DISTINCT number, unnest(evidence) AS n FROM found_shared) f
+JOIN whole s USING (n)
+GROUP BY number
+
+-- rule: shared_findings
+SELECT dated, subject, code, detail, places, concat(
+    '{"code":"', code, '","subject":', quoted(subject), ',"date":', quoted_day(dated), ',"amount":',
+    coalesce(CAST(amount AS VARCHAR), 'null'), ',"detail":', detail, ',"evidence":[', names, ']}', chr(10)
+) AS text
+FROM found_shared
+JOIN found_shared_evidence USING (number)

@@ -1,17 +1,17 @@
 -- The lines of statements (contract, section 4), one rule after another.
 -- `recorded` are all events, `known` those known at K, `seen` those in view; a `stamp` (macros.sql) orders
--- a participant's events by the order of events and holds their dates.
+-- a participant's events by the order of events and holds their dates. What stands after `--named` is there
+-- when statements are asked for: the names of events by their identity, for the evidence.
 
 -- table: few
--- The events of which there are few, read once. The many are read where they are counted: reports on
--- courses, account events, disbursement events.
-SELECT
-    subject, kind, stamp, is_known, is_seen, wave, scheme, purchase, platform, price, method, courses,
-    package, amount, survey, reason
+-- The events of which there are few, read once. The many are read where they are counted: purchases,
+-- reports on courses, account events, instructions and settlements.
+SELECT subject, kind, stamp, is_known, is_seen, wave, scheme, purchase, disbursement, amount, survey, reason
+    --named , CASE WHEN kind = 'survey-submitted' THEN name END AS name
 FROM recorded
 WHERE kind IN ('enrolled', 'enrolment-corrected', 'participation-revoked', 'participation-reinstated',
-    'training-purchased', 'purchase-refunded', 'survey-submitted', 'account-rejected',
-    'disbursement-failed', 'disbursement-returned')
+    'purchase-refunded', 'survey-submitted', 'account-rejected', 'disbursement-failed',
+    'disbursement-returned')
 
 -- rule: few_seen
 SELECT * FROM few WHERE is_seen
@@ -61,15 +61,17 @@ GROUP BY subject, purchase
 -- less than its price.
 SELECT
     s.subject, s.purchase, s.stamp, s.price, s.courses, s.package, s.platform, s.method,
+    --named s.name,
     coalesce(r.amount, 0) AS refunded,
     s.method = 'prakerja' AND (r.amount IS NULL OR r.amount < s.price) AS counts
-FROM few_seen s
+FROM seen s
 LEFT JOIN refunds r USING (subject, purchase)
 WHERE s.kind = 'training-purchased'
 
 -- rule: spent
 -- Section 4.1, training line: prices of counting purchases less their refunds.
 SELECT subject, CAST(sum(price - refunded) AS BIGINT) AS spent, min(stamp) AS first_purchase
+    --named , count(*) = 1 AND sum(refunded) = 0 AS is_plain_training, any_value(name) AS training_name
 FROM purchases
 WHERE counts
 GROUP BY subject
@@ -78,6 +80,7 @@ GROUP BY subject
 -- What a course can show: counting purchases that have it, and its reports.
 SELECT subject, unnest(courses).course AS course, stamp AS bought,
     NULL AS completed, NULL AS certified, NULL AS rated, NULL AS reviewed
+    --named , name
 FROM purchases
 WHERE counts
 UNION ALL
@@ -86,6 +89,7 @@ SELECT subject, course, NULL,
     CASE WHEN kind = 'certificate-issued' THEN stamp END,
     CASE WHEN kind = 'course-rated' THEN stamp END,
     CASE WHEN kind = 'course-rated' AND reviewed THEN stamp END
+    --named , name
 FROM seen
 WHERE kind IN ('course-completed', 'certificate-issued', 'course-rated')
 
@@ -94,6 +98,11 @@ WHERE kind IN ('course-completed', 'certificate-issued', 'course-rated')
 SELECT
     subject, course, min(bought) AS bought, min(completed) AS completed,
     min(certified) AS certified, min(rated) AS rated, min(reviewed) AS reviewed
+    --named , any_value(CASE WHEN bought IS NOT NULL THEN name END) AS bought_name
+    --named , any_value(CASE WHEN completed IS NOT NULL THEN name END) AS completed_name
+    --named , any_value(CASE WHEN certified IS NOT NULL THEN name END) AS certified_name
+    --named , any_value(CASE WHEN rated IS NOT NULL THEN name END) AS rated_name
+    --named , count(*) AS events
 FROM course_events
 GROUP BY subject, course
 
@@ -152,35 +161,66 @@ SELECT stamp, reason
 FROM few_seen
 WHERE kind IN ('account-rejected', 'disbursement-failed', 'disbursement-returned')
 
--- table: disbursements
--- Sections 2 and 4.1: one disbursement in view. What its instruction says of line and amount holds also
--- when that is voided or not in view; an outcome that names no amount has the one that was fixed when
--- it was recorded.
+-- rule: failures
+SELECT subject, disbursement, min(stamp) AS failed
+FROM few_seen
+WHERE kind = 'disbursement-failed'
+GROUP BY subject, disbursement
+
+-- rule: returns
+-- A return that names no amount has the one that was fixed when it was recorded.
+SELECT subject, disbursement, sum(coalesce(amount, took)) AS returned, max(stamp) AS last_returned
+FROM few_seen
+LEFT JOIN returned_all ON returned_all.n = n_of(stamp)
+WHERE kind = 'disbursement-returned'
+GROUP BY subject, disbursement
+
+-- rule: instructed_and_settled
+-- Sections 2 and 4.1: what an instruction says of line and amount holds also when it is voided or not in
+-- view; a settlement that names no amount has the instructed one.
 SELECT
     subject, disbursement,
     max(CASE WHEN component = 'survey' THEN {surveys_begin} + instalment ELSE instalment END) AS place,
     max(CASE WHEN kind = 'disbursement-instructed' THEN amount END) AS amount,
     max(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN stamp END) AS instructed,
     min(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN stamp END) AS first_settled,
-    count(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN 1 END) AS settlements,
-    coalesce(sum(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN amount END), 0) AS named,
-    count(CASE WHEN is_seen AND kind = 'disbursement-settled' AND amount IS NULL THEN 1 END) AS unnamed,
-    coalesce(sum(CASE WHEN is_seen AND kind = 'disbursement-returned' THEN {returned_amount} END), 0) AS returned,
-    min(CASE WHEN is_seen AND kind = 'disbursement-failed' THEN stamp END) AS failed,
-    max(CASE WHEN is_seen AND kind = 'disbursement-returned' THEN stamp END) AS last_returned
-FROM recorded {returned_all}
-WHERE kind IN ('disbursement-instructed', 'disbursement-settled', 'disbursement-failed', 'disbursement-returned')
+    sum(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN amount END) AS named,
+    count(CASE WHEN is_seen AND kind = 'disbursement-settled' AND amount IS NULL THEN 1 END) AS unnamed
+    --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN name END) AS instructed_name
+    --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN name END) AS settled_name
+    --named , count(CASE WHEN is_seen THEN 1 END) AS events
+FROM recorded
+WHERE kind IN ('disbursement-instructed', 'disbursement-settled')
 GROUP BY subject, disbursement
-HAVING bool_or(is_seen)
+
+-- table: disbursements
+-- Each disbursement of which some event is in view.
+SELECT
+    d.subject, d.disbursement, d.place, d.amount, d.instructed, d.first_settled,
+    coalesce(d.named, 0) + d.unnamed * d.amount AS settled,
+    coalesce(r.returned, 0) AS returned,
+    f.failed, r.last_returned
+    -- an instruction, or a settlement, or one and then the other, and nothing else
+    --named , f.failed IS NULL AND r.last_returned IS NULL AND (d.events = 1
+    --named     OR (d.events = 2 AND d.instructed < d.first_settled)) AS is_plain
+    --named , concat_ws(',', d.instructed_name, d.settled_name) AS names
+    --named , d.settled_name
+FROM instructed_and_settled d
+LEFT JOIN failures f USING (subject, disbursement)
+LEFT JOIN returns r USING (subject, disbursement)
+WHERE coalesce(instructed, first_settled, failed, last_returned) IS NOT NULL
 
 -- table: transfers
 -- Section 4.1, amounts of a cash line: p, t, and the disbursement instructed last.
 SELECT
     subject, place,
-    CAST(sum(greatest(0, named + unnamed * amount - returned)) AS BIGINT) AS paid,
-    CAST(coalesce(sum(CASE WHEN instructed IS NOT NULL AND settlements = 0 AND failed IS NULL THEN amount END), 0) AS BIGINT) AS in_flight,
+    CAST(sum(greatest(0, settled - returned)) AS BIGINT) AS paid,
+    CAST(coalesce(sum(CASE WHEN instructed IS NOT NULL AND first_settled IS NULL AND failed IS NULL THEN amount END), 0) AS BIGINT) AS in_flight,
     max(instructed) AS instructed,
     min(first_settled) AS first_settled
+    --named , count(*) = 1 AND bool_and(is_plain) AS is_plain
+    --named , any_value(names) AS names, any_value(settled_name) AS settled_name
+    --named , min(coalesce(instructed, first_settled)) AS begun
 FROM disbursements
 GROUP BY subject, place
 
@@ -188,7 +228,7 @@ GROUP BY subject, place
 -- Section 4.2, TRANSFER_FAILED and TRANSFER_RETURNED: what went wrong with a disbursement, and why.
 SELECT
     d.instructed,
-    CASE WHEN settlements = 0 THEN f.reason END AS failed_for,
+    CASE WHEN first_settled IS NULL THEN f.reason END AS failed_for,
     r.reason AS returned_for
 FROM disbursements d
 LEFT JOIN reasons_given f ON f.stamp = d.failed
@@ -199,6 +239,7 @@ WHERE d.instructed IS NOT NULL AND (d.failed IS NOT NULL OR d.last_returned IS N
 -- The first submission of each survey.
 SELECT subject,
     {submissions}
+    --named , {submission_names}
 FROM few_seen
 WHERE kind = 'survey-submitted'
 GROUP BY subject
@@ -221,6 +262,13 @@ SELECT
     CASE WHEN has_first_course THEN f.earned_on END AS first_on,
     coalesce(has_first_course AND f.has_late, false) AS first_is_late,
     x.first_settled,
+    --named coalesce(t.is_plain_training, t.spent IS NULL) AS is_plain_training, t.training_name,
+    -- one event of each kind, the course bought, completed, certified, and rated with a review, in turn
+    --named f.events = 4 AND f.bought < f.completed AND f.completed < f.certified
+    --named     AND f.certified < f.rated AND f.rated = f.reviewed AS is_plain_course,
+    --named CASE WHEN has_first_course THEN
+    --named     concat_ws(',', f.bought_name, f.completed_name, f.certified_name, f.rated_name) END AS course_names,
+    --named x.is_plain AS is_settled_plainly, x.settled_name, {own_submission_names},
     CASE WHEN a.is_unlinked IS FALSE THEN a.linked END AS linked,
     a.word,
     {stood_linked_at_own_cut_off} AS was_linked_in_time,
@@ -273,13 +321,15 @@ LEFT JOIN reasons_given r ON r.stamp = g.word
 -- rule: training_lines
 -- Section 4.1, the training line. While revoked, or after "training used by", the rest is forfeited.
 SELECT
-    subject, wave, scheme, revocation, 0 AS place, 'training' AS line, amount,
+    subject, enrolled, wave, scheme, revocation, 0 AS place, 'training' AS line, amount,
     CASE WHEN causes <> 0 THEN 'forfeited' WHEN rest > 0 THEN 'open' ELSE 'paid' END AS status,
     owed, spent AS paid, 0 AS unpaid, 0 AS overdue, 0 AS in_flight, spent - owed AS overpaid,
     CASE WHEN causes = 0 THEN rest ELSE 0 END AS not_yet_earned,
     CASE WHEN causes = 0 THEN 0 ELSE rest END AS forfeited,
     false AS earned, NULL::DATE AS earned_on, NULL::DATE AS due_on, 0 AS overdue_working_days,
     causes, NULL::VARCHAR AS first_reason, NULL::DATE AS needed
+    --named , CASE WHEN is_plain_training AND NOT (causes <> 0 AND revocation IS NOT NULL)
+    --named     THEN coalesce(training_name, '') END AS evidence
 FROM (
     SELECT *,
         least(spent, amount) AS owed,
@@ -311,6 +361,7 @@ SELECT
     coalesce(x.paid, 0) AS paid,
     coalesce(x.in_flight, 0) AS in_flight,
     x.instructed,
+    --named coalesce(x.is_plain, true) AS is_plainly_transferred, x.names, x.begun,
     CASE
         WHEN is_lacking THEN NULL
         WHEN is_survey THEN
@@ -362,7 +413,7 @@ FROM due_dates
 -- rule: cash_lines
 -- Section 4.2, causes as a set of bits in the order of the contract.
 SELECT
-    a.subject, wave, scheme, revocation, place, line, amount, status,
+    a.subject, enrolled, wave, scheme, revocation, place, line, amount, status,
     owed, paid, unpaid, overdue, in_flight, overpaid, not_yet_earned, forfeited,
     earned, earned_on, due_on,
     CASE WHEN overdue > 0 THEN counted_as_of() - w.counted ELSE 0 END AS overdue_working_days,
@@ -404,6 +455,17 @@ SELECT
         WHEN overdue > 0 AND counted_as_of() IS NULL THEN as_of()
         WHEN overdue > 0 AND w.counted IS NULL THEN due_on
     END AS needed
+    -- Section 4.2, evidence. Most is plain: one event of each kind, and all in the order in which such
+    -- things happen, so that their names only have to be joined. All other is null here, and sorted
+    -- (statements.sql).
+    --named , CASE
+    --named     WHEN NOT is_plainly_transferred OR (status = 'forfeited' AND revocation IS NOT NULL) THEN NULL
+    --named     WHEN causes & {pointing_causes} <> 0 THEN NULL
+    --named     WHEN is_survey THEN CASE WHEN {is_plain_survey}
+    --named         THEN concat_ws(',', nullif({survey_names}, ''), names) END
+    --named     WHEN completed IS NULL OR (is_plain_course AND coalesce(rated < begun, true))
+    --named         THEN concat_ws(',', course_names, names)
+    --named END AS evidence
 FROM amounts a
 LEFT JOIN working_days w ON w.day = a.due_on
 LEFT JOIN troubles t ON t.instructed = a.instructed

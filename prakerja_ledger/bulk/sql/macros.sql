@@ -11,6 +11,8 @@ CREATE OR REPLACE TEMP MACRO stamped(n, instant, is_late) AS
     (n << 23)
     | (((epoch_us(instant) + 62135622000000000) // 86400000000) << 1)
     | CAST(is_late AS BIGINT);
+CREATE OR REPLACE TEMP MACRO stamped_on(n, day, is_late) AS
+    (n << 23) | (CAST(day - DATE '0001-01-01' AS BIGINT) << 1) | CAST(is_late AS BIGINT);
 CREATE OR REPLACE TEMP MACRO n_of(stamp) AS stamp >> 23;
 CREATE OR REPLACE TEMP MACRO day_of(stamp) AS
     DATE '0001-01-01' + CAST((stamp >> 1) & 4194303 AS INTEGER);
@@ -32,9 +34,15 @@ CREATE OR REPLACE TEMP MACRO because_if(condition, name) AS
 CREATE OR REPLACE TEMP MACRO has(causes, name) AS (causes & because(name)) <> 0;
 CREATE OR REPLACE TEMP MACRO first_cause(causes) AS causes & -causes;
 
--- A JSON string as Python's json writes it with ensure_ascii=False.
+-- A JSON string as Python's json writes it with ensure_ascii=False. DuckDB writes the same, but for the
+-- case of the digits of a control character.
 CREATE OR REPLACE TEMP MACRO quoted(text) AS
-    '"' || CASE WHEN regexp_matches(text, '[\x00-\x1f"\\]') THEN escaped(text) ELSE text END || '"';
+    CASE WHEN contains(json_quote(text), '\u00') THEN '"' || escaped(text) || '"'
+        ELSE json_quote(text) END;
+
+-- An event by its identity, as evidence names it.
+CREATE OR REPLACE TEMP MACRO named(source, id) AS
+    concat('{"source":', quoted(source), ',"id":', quoted(id), '}');
 
 CREATE OR REPLACE TEMP MACRO quoted_day(day) AS
     coalesce('"' || CAST(day AS VARCHAR) || '"', 'null');

@@ -2,53 +2,56 @@
 -- recorded: settled less returned so far, voided moves left out by then, never below zero. Each such
 -- return may rest on others before it, so they are worked out one after another in each disbursement.
 
+CREATE OR REPLACE TEMP TABLE unnamed_returns AS
+SELECT subject, disbursement, position{own_n}
+FROM events
+WHERE kind = 'disbursement-returned' AND amount IS NULL;
+
+CREATE OR REPLACE TEMP TABLE moves AS
+SELECT e.subject, e.disbursement, e.kind, e.position, e.amount,
+    -- the position from which the move counts no more
+    v.voided_at
+FROM events e
+SEMI JOIN unnamed_returns USING (subject, disbursement)
+LEFT JOIN voided v USING (position)
+WHERE e.disbursement IS NOT NULL;
+
 CREATE OR REPLACE TEMP TABLE returned_all AS
 WITH RECURSIVE
+placed AS (
+    SELECT position, {n} AS n FROM unnamed_returns {ranks}
+),
 asked AS (
-    SELECT subject, disbursement, position, row_number() OVER (
-        PARTITION BY subject, disbursement ORDER BY position) AS turn
-    FROM events
-    WHERE kind = 'disbursement-returned' AND amount IS NULL
-),
-moves AS (
-    SELECT e.subject, e.disbursement, e.kind, e.position, e.source, e.id, e.amount
-    FROM events e SEMI JOIN asked USING (subject, disbursement)
-    WHERE e.kind IN ('disbursement-instructed', 'disbursement-settled', 'disbursement-returned')
-),
--- the position from which a move counts no more
-voids_of AS (
-    SELECT m.position, min(v.position) AS voided_at
-    FROM moves m JOIN events v ON v.kind = 'event-voided' AND v.subject = m.subject
-        AND v.voided_source = m.source AND v.voided_id = m.id
-    GROUP BY m.position
-),
-fixed AS (
-    SELECT m.subject, m.disbursement, m.position, v.voided_at,
-        CASE m.kind WHEN 'disbursement-settled' THEN coalesce(m.amount, i.amount) ELSE -m.amount END AS moved
+    SELECT m.*, row_number() OVER (PARTITION BY subject, disbursement ORDER BY position) AS turn
     FROM moves m
-    LEFT JOIN voids_of v USING (position)
-    JOIN moves i ON i.subject = m.subject AND i.disbursement = m.disbursement
-        AND i.kind = 'disbursement-instructed'
-    WHERE m.kind = 'disbursement-settled' OR (m.kind = 'disbursement-returned' AND m.amount IS NOT NULL)
+    SEMI JOIN unnamed_returns USING (position)
+),
+instructed AS (
+    SELECT subject, disbursement, amount FROM moves WHERE kind = 'disbursement-instructed'
+),
+-- what the moves that name their amount (and settlements that do not) leave at each such return
+named AS (
+    SELECT a.position, coalesce(sum(CASE WHEN m.kind = 'disbursement-settled'
+        THEN coalesce(m.amount, i.amount) ELSE -m.amount END), 0) AS remains
+    FROM asked a
+    JOIN instructed i USING (subject, disbursement)
+    LEFT JOIN moves m ON m.subject = a.subject AND m.disbursement = a.disbursement
+        AND m.position < a.position AND coalesce(m.voided_at > a.position, true)
+        AND m.kind IN ('disbursement-settled', 'disbursement-returned')
+    GROUP BY a.position
 ),
 taken AS (
-    SELECT subject, disbursement, 0::BIGINT AS turn, NULL::BIGINT AS position,
-        []::STRUCT(took BIGINT, voided_at BIGINT)[] AS before
-    FROM asked GROUP BY ALL
+    SELECT subject, disbursement, turn, position, greatest(0, remains)::BIGINT AS took,
+        [{'took': greatest(0, remains)::BIGINT, 'voided_at': voided_at}] AS so_far
+    FROM asked JOIN named USING (position)
+    WHERE turn = 1
     UNION ALL
     SELECT a.subject, a.disbursement, a.turn, a.position,
-        list_append(t.before, {
-            'took': CAST(greatest(0,
-                coalesce((SELECT sum(f.moved) FROM fixed f
-                    WHERE f.subject = a.subject AND f.disbursement = a.disbursement
-                        AND f.position < a.position
-                        AND (f.voided_at IS NULL OR f.voided_at > a.position)), 0)
-                - coalesce(list_sum([b.took for b in t.before
-                    if b.voided_at IS NULL OR b.voided_at > a.position]), 0)) AS BIGINT),
-            'voided_at': v.voided_at
-        }) AS before
+        greatest(0, n.remains - coalesce(list_sum([before.took for before in t.so_far
+            if coalesce(before.voided_at > a.position, true)]), 0))::BIGINT AS took,
+        list_append(t.so_far, {'took': took, 'voided_at': a.voided_at})
     FROM taken t
     JOIN asked a ON a.subject = t.subject AND a.disbursement = t.disbursement AND a.turn = t.turn + 1
-    LEFT JOIN voids_of v ON v.position = a.position
+    JOIN named n ON n.position = a.position
 )
-SELECT position, before[-1].took AS took FROM taken WHERE turn > 0
+SELECT n, took FROM taken JOIN placed USING (position);

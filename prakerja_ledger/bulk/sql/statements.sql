@@ -9,52 +9,71 @@ WHERE s.kind = 'account-unlinked' AND a.is_unlinked AND s.stamp > a.linked
 GROUP BY s.subject
 
 -- rule: cash_rows
-SELECT l.*, p.* EXCLUDE (subject, wave, scheme, revocation), u.unlinked, c.is_survey, c.instalment
+SELECT l.*, p.* EXCLUDE (subject, enrolled, wave, scheme, revocation), u.unlinked, c.is_survey, c.instalment
 FROM line_rows l
 JOIN people p USING (subject)
 JOIN cash_places c USING (place)
 LEFT JOIN unlinkings u USING (subject)
 
--- table: pointed_at
--- Section 4.2, evidence: the events of each line, by their stamps.
-SELECT subject, 0 AS place, stamp FROM purchases WHERE counts
+-- table: intricate
+-- The lines whose evidence is not plain.
+SELECT subject, enrolled, place, status, causes, revocation FROM line_rows WHERE evidence IS NULL
+
+-- rule: intricate_cash
+SELECT * FROM cash_rows SEMI JOIN intricate USING (enrolled, place)
+
+-- rule: intricate_training
+SELECT subject FROM intricate WHERE place = 0
+
+-- rule: named_events
+SELECT n, name, time, known_at, position FROM recorded
 UNION ALL
-SELECT s.subject, 0, s.stamp FROM seen s JOIN purchases p USING (subject, purchase)
+SELECT n, name, time, known_at, position FROM common
+
+-- rule: pointed_at
+-- Section 4.2, evidence: the events of each line, by their stamps.
+SELECT subject, 0 AS place, stamp FROM purchases SEMI JOIN intricate_training USING (subject) WHERE counts
+UNION ALL
+SELECT s.subject, 0, s.stamp
+FROM few_seen s
+JOIN purchases p USING (subject, purchase)
+SEMI JOIN intricate_training i ON i.subject = s.subject
 WHERE s.kind = 'purchase-refunded' AND p.counts
 UNION ALL
 SELECT subject, place, unnest([bought, completed, certified, rated, reviewed])
-FROM cash_rows WHERE NOT is_survey
+FROM intricate_cash WHERE NOT is_survey
 UNION ALL
 SELECT subject, place, unnest(list_append({surveys_until}, first_settled))
-FROM cash_rows WHERE is_survey
+FROM intricate_cash WHERE is_survey
 UNION ALL
 SELECT s.subject, d.place, s.stamp
-FROM seen s JOIN disbursements d USING (subject, disbursement)
+FROM (SELECT subject, disbursement, stamp FROM seen WHERE disbursement IS NOT NULL) s
+JOIN disbursements d USING (subject, disbursement)
+SEMI JOIN intricate i ON i.subject = s.subject AND i.place = d.place
 UNION ALL
-SELECT subject, place, revocation FROM line_rows WHERE status = 'forfeited'
+SELECT subject, place, revocation FROM intricate WHERE status = 'forfeited'
 UNION ALL
 SELECT subject, place, unnest(
     list_filter(list_concat([completed, certified, rated, reviewed],
         CASE WHEN is_survey THEN list_append({surveys_until}, first_settled) END),
     lambda s: is_late(s)))
-FROM cash_rows WHERE has(causes, 'REPORT_LAG')
+FROM intricate_cash WHERE has(causes, 'REPORT_LAG')
 UNION ALL
-SELECT subject, place, hold() << 23 FROM line_rows WHERE has(causes, 'PROGRAMME_HOLD')
+SELECT subject, place, hold() << 23 FROM intricate WHERE has(causes, 'PROGRAMME_HOLD')
 UNION ALL
-SELECT subject, place, unlinked FROM cash_rows WHERE has(causes, 'ACCOUNT_NOT_ON_RECORD')
+SELECT subject, place, unlinked FROM intricate_cash WHERE has(causes, 'ACCOUNT_NOT_ON_RECORD')
 UNION ALL
-SELECT subject, place, linked FROM cash_rows
+SELECT subject, place, linked FROM intricate_cash
 WHERE has(causes, 'ACCOUNT_NOT_VERIFIED') OR has(causes, 'ACCOUNT_REJECTED')
 UNION ALL
-SELECT subject, place, word FROM cash_rows WHERE has(causes, 'ACCOUNT_REJECTED')
+SELECT subject, place, word FROM intricate_cash WHERE has(causes, 'ACCOUNT_REJECTED')
 
--- rule: evidence
+-- table: sorted_evidence
 -- Section 4.2: each once, in the order of events.
 SELECT p.subject, p.place,
-    string_agg('{"source":' || quoted(s.source) || ',"id":' || quoted(s.id) || '}', ','
-        ORDER BY s.time, s.known_at, s.position) AS evidence
+    string_agg(s.name, ',' ORDER BY s.time, s.known_at, s.position) AS evidence
 FROM (SELECT DISTINCT subject, place, n_of(stamp) AS n FROM pointed_at WHERE stamp IS NOT NULL) p
-JOIN recorded s USING (n)
+JOIN named_events s USING (n)
 GROUP BY p.subject, p.place
 
 -- rule: cause_texts
@@ -70,31 +89,50 @@ LEFT JOIN causes c ON c.bit & w.causes <> 0
 LEFT JOIN reasons r ON r.reason = w.first_reason
 GROUP BY w.causes, w.first_reason
 
--- rule: line_texts
--- Section 4.3, one line.
-SELECT l.*,
-    '{"line":"' || line || '","amount":' || amount || ',"status":"' || status
-    || '","owed":' || owed || ',"paid":' || paid || ',"unpaid":' || unpaid
-    || ',"overdue":' || overdue || ',"in_flight":' || in_flight || ',"overpaid":' || overpaid
-    || ',"not_yet_earned":' || not_yet_earned || ',"forfeited":' || forfeited
-    || ',"earned_on":' || quoted_day(earned_on) || ',"due_on":' || quoted_day(due_on)
-    || ',"overdue_working_days":' || overdue_working_days || ',' || why
-    || ',"evidence":[' || coalesce(evidence, '') || ']}' AS text
+-- rule: sums
+SELECT enrolled, sum(amount) AS entitlement, sum(owed) AS owed, sum(paid) AS paid,
+    sum(unpaid) AS unpaid, sum(overdue) AS overdue, sum(in_flight) AS in_flight,
+    sum(overpaid) AS overpaid, sum(not_yet_earned) AS not_yet_earned, sum(forfeited) AS forfeited
+FROM line_rows
+GROUP BY enrolled
+
+-- rule: heads
+-- Section 4.3: what stands before the lines of a participant.
+SELECT l.enrolled, 0 AS place, concat(
+    ']}', chr(10), '{"participant":', quoted(l.subject), ',"wave":', l.wave,
+    ',"scheme":', quoted(l.scheme), ',"standing":"',
+    CASE WHEN l.revocation IS NULL THEN 'active' ELSE 'revoked' END,
+    '","as_of":', quoted_day(as_of()), ',"known_at":', getvariable('known_at_text'),
+    ',"totals":{"entitlement":', s.entitlement, ',"owed":', s.owed, ',"paid":', s.paid,
+    ',"unpaid":', s.unpaid, ',"overdue":', s.overdue, ',"in_flight":', s.in_flight,
+    ',"overpaid":', s.overpaid, ',"not_yet_earned":', s.not_yet_earned,
+    ',"forfeited":', s.forfeited, '},"lines":['
+) AS head
+FROM (FROM line_rows WHERE place = 0) l
+JOIN sums s USING (enrolled)
+
+-- rule: statement_pieces
+-- Section 4.3: one object a participant, ordered by participant id by code point; a row for each line, the
+-- first with the end of the object before it.
+SELECT concat(
+    coalesce(h.head, ','), '{"line":"', l.line, '","amount":', l.amount, ',"status":"', l.status,
+    '","owed":', l.owed, ',"paid":', l.paid, ',"unpaid":', l.unpaid, ',"overdue":', l.overdue,
+    ',"in_flight":', l.in_flight, ',"overpaid":', l.overpaid, ',"not_yet_earned":', l.not_yet_earned,
+    ',"forfeited":', l.forfeited, ',"earned_on":', quoted_day(l.earned_on),
+    ',"due_on":', quoted_day(l.due_on), ',"overdue_working_days":', l.overdue_working_days, ',', w.why,
+    ',"evidence":[', l.evidence, s.evidence, ']}'
+) AS text
 FROM line_rows l
 JOIN cause_texts w ON w.causes = l.causes AND w.first_reason IS NOT DISTINCT FROM l.first_reason
-LEFT JOIN evidence e ON e.subject = l.subject AND e.place = l.place
+LEFT JOIN sorted_evidence s ON s.subject = l.subject AND s.place = l.place
+LEFT JOIN heads h ON h.enrolled = l.enrolled AND h.place = l.place
+ORDER BY l.subject, l.place
 
--- rule: statements
--- Section 4.3: one object a participant, ordered by participant id by code point.
-SELECT
-    '{"participant":' || quoted(subject) || ',"wave":' || any_value(wave)
-    || ',"scheme":' || quoted(any_value(scheme)) || ',"standing":"' || 
-    CASE WHEN any_value(revocation) IS NULL THEN 'active' ELSE 'revoked' END || '","as_of":' || quoted_day(as_of()) || ',"known_at":' || getvariable('known_at_text')
-    || ',"totals":{"entitlement":' || sum(amount) || ',"owed":' || sum(owed)
-    || ',"paid":' || sum(paid) || ',"unpaid":' || sum(unpaid) || ',"overdue":' || sum(overdue)
-    || ',"in_flight":' || sum(in_flight) || ',"overpaid":' || sum(overpaid)
-    || ',"not_yet_earned":' || sum(not_yet_earned) || ',"forfeited":' || sum(forfeited)
-    || '},"lines":[' || string_agg(text, ',' ORDER BY place) || ']}' AS text
-FROM line_texts
-GROUP BY subject
-ORDER BY subject
+-- rule: unpaid
+-- Section 7, `unpaid`: one row per line with money unpaid.
+SELECT subject AS participant, wave, line, unpaid, status, due_on, overdue_working_days, c.cause,
+    coalesce(r.owner, c.owner) AS owner
+FROM line_rows l
+LEFT JOIN causes c ON c.bit = first_cause(l.causes)
+LEFT JOIN reasons r ON r.reason = l.first_reason
+WHERE unpaid > 0
