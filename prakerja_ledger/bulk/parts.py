@@ -116,8 +116,9 @@ def _names_until(n: int) -> str:
 
 
 def _in_turn(n: int) -> str:
-    """Whether the first settlement on post-training/1, the submissions of surveys 1 to n and the line's own
-    transfers follow one another, as far as they are there.
+    """Whether what a survey line points at stands in this order, as far as it is there.
+
+    First settlement on post-training/1, submissions of surveys 1 to n, the line's own transfers.
     """
     stamps = ["first_settled", *(f"survey_{m}" for m in range(1, n + 1)), "begun"]
     steps = [
