@@ -31,7 +31,7 @@ _FIRST_CAUSES: Final = (
 )
 _EACH_ONCE: Final = "count(*) FILTER (place = 0)"
 """Every participant has one training line."""
-_SEVERAL: Final = "count(DISTINCT enrolled)"
+_SEVERAL: Final = "count(DISTINCT who)"
 _GROUPINGS: Final = {
     "wave": ("wave", _EACH_ONCE),
     "scheme": ("scheme", _EACH_ONCE),
@@ -67,7 +67,7 @@ class Bulk:
         self._connection = connection
         self._tick = tick
         self._parts = parts(programme)
-        self._named = False
+        self._asked = ""
         self._tables: set[str] = set()
         self.withheld: list[tuple[str, date]] = []
         """Participants whose statement is an error, and the day that the calendar lacks."""
@@ -102,15 +102,16 @@ class Bulk:
         found: list[Row] = self._run(query).fetchall()
         return found
 
-    def _each_part(self, *, named: bool = False) -> Iterator[None]:
-        """Set out one part of the participants after another, by id; `named`: with the names of events.
+    def _each_part(self, asked: str = "") -> Iterator[None]:
+        """Set out one part of the participants after another, by id; `asked`: lines of rules switched on.
 
         Where there is one part only, what an earlier answer worked out of it is used again.
         """
         is_whole = len(self._bounds) == 2
-        if not is_whole or (named and not self._named):
+        if not is_whole or asked != self._asked:
             self._tables.clear()
-        self._named = named or (is_whole and self._named)
+        self._asked = asked
+        self._setting.order(wholly=bool(asked))
         for number, (low, high) in enumerate(zip(self._bounds, self._bounds[1:], strict=False)):
             if not (is_whole and self._tables):
                 for name, bound in (("low", low), ("high", high)):
@@ -128,14 +129,14 @@ class Bulk:
         for table in tables_for(name):
             if table not in self._tables:
                 self._tables.add(table)
-                query = filled(query_for(table), self._parts, named=self._named)
+                query = filled(query_for(table), self._parts, asked=self._asked)
                 self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
 
     def _query(self, name: str, select: str | None = None) -> str:
         """A query over a rule, with the tables it rests on made."""
         self._make(name)
         select = select or f"FROM {name}"
-        return filled(query_for(name, select), self._parts, named=self._named)
+        return filled(query_for(name, select), self._parts, asked=self._asked)
 
     def _add(self, name: str, table: str) -> None:
         """Add what a rule finds to a table that outlives the part."""
@@ -153,11 +154,11 @@ class Bulk:
             self._run("CREATE OR REPLACE TEMP TABLE line_rows AS " + self._query("lines"))
             self._tables.add("line_rows")
             self._run(
-                "CREATE OR REPLACE TEMP TABLE short AS SELECT subject, arg_min(needed, place) AS needed "
-                "FROM line_rows WHERE needed IS NOT NULL GROUP BY subject"
+                "CREATE OR REPLACE TEMP TABLE short AS SELECT who, arg_min(needed, place) AS needed "
+                "FROM line_rows WHERE needed IS NOT NULL GROUP BY who"
             )
-            self._run("DELETE FROM line_rows WHERE subject IN (SELECT subject FROM short)")
-        self.withheld += self._rows("FROM short ORDER BY subject")
+            self._run("DELETE FROM line_rows WHERE who IN (SELECT who FROM short)")
+        self.withheld += self._rows("SELECT subject, needed FROM short JOIN participants USING (who) ORDER BY subject")
 
     # -- answers --
 
@@ -165,7 +166,7 @@ class Bulk:
         """Every statement as JSON with its LF, in pieces of any length; those withheld are left out."""
         self.withheld = []
         end, begun = b"]}\n", False
-        for _ in self._each_part(named=True):
+        for _ in self._each_part("named"):
             self._lines()
             for piece in self._pieces(self._query("statement_pieces")):
                 yield piece if begun else piece[len(end) :]
@@ -217,7 +218,7 @@ class Bulk:
         self.undecided = []
         gathered = ("finding_rows", "account_uses", "certificate_uses", "evaluated_courses")
         self._forget(*gathered)
-        for _ in self._each_part():
+        for _ in self._each_part("judged"):
             select = "SELECT subject, needed FROM undecided ORDER BY subject, stamp"
             self.undecided += self._rows(self._query("undecided", select))
             for rule, table in zip(

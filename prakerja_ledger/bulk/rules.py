@@ -83,10 +83,13 @@ def _with(inlined: Iterator[Rule], text: str) -> str:
     return f"WITH\n{named}\n{text}" if named else text
 
 
-def filled(text: str, parts: Mapping[str, str], *, named: bool = False) -> str:
-    """A rule with the parts that depend on the programme's data in their places; `named`: with names."""
-    if named:
-        text = text.replace("--named ", "")
+def filled(text: str, parts: Mapping[str, str], *, asked: str = "") -> str:
+    """A rule with the parts that depend on the programme's data in their places, each by what stands there.
+
+    `asked` are words that switch lines on: `--named` what names events, `--judged` what findings need.
+    """
+    for word in asked.split():
+        text = text.replace(f"--{word} ", "")
     for name, part in parts.items():
-        text = text.replace("{" + name + "}", part)
+        text = text.replace(name, part)
     return text

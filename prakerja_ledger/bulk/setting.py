@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from prakerja_ledger.bulk.parts import day_literal
 from prakerja_ledger.bulk.rules import filled, read
-from prakerja_ledger.bulk.tables import bits, tables
+from prakerja_ledger.bulk.tables import tables
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant, in_utc
 from prakerja_ledger.reading.view import View
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 Run = Callable[..., "DuckDBPyConnection"]
 
-LAST_POSITION: Final = (1 << 40) - 1
-"""A stamp has room for so many."""
+MOST_AT_ONCE: Final = 14
+"""A stamp has room for so many events of one participant at one microsecond."""
 COMMON_KINDS: Final = (
     "package-offered",
     "package-withdrawn",
@@ -28,6 +29,25 @@ COMMON_KINDS: Final = (
 )
 """Events of packages and the programme: every participant's rules may look at them."""
 _IN_COMMON: Final = f"kind IN {COMMON_KINDS}"  # a tuple of words is written as SQL writes it
+ORDERED_KINDS: Final = (
+    "enrolment-corrected",
+    "participation-revoked",
+    "participation-reinstated",
+    "account-linked",
+    "account-verified",
+    "account-rejected",
+    "account-unlinked",
+    "course-completed",
+    "disbursement-failed",
+    "disbursement-returned",
+)
+_ORDERED: Final = (
+    f"FROM events WHERE kind IN {ORDERED_KINDS} UNION ALL "
+    "FROM events SEMI JOIN (SELECT subject FROM events "
+    "WHERE kind IN ('disbursement-failed', 'disbursement-returned')) USING (subject) "
+    "WHERE kind = 'disbursement-instructed'"
+)
+"""Where amounts and causes rest on which of two events of one instant came first, it is two of these."""
 
 
 class NotForBulk(Exception):
@@ -45,16 +65,23 @@ class Setting:
         self._run = run
         self._programme = programme
         self._view = view
-        self._refuse()
+        self._ordered: bool | None = None
         for table in tables(programme):
             self._table(*table)
         self._words()
+        self._refuse()
         self._voids()
-        self._order()
+        self._common()
         self._returned_all()
-        self._recorded("whole")
-        self._run(f"CREATE OR REPLACE TEMP TABLE common AS SELECT * FROM whole WHERE {_IN_COMMON}")
-        self._hold()
+
+    def order(self, *, wholly: bool) -> None:
+        """Make the order of events known: `wholly`, or as far as amounts and causes rest on it."""
+        if self._ordered is None or (wholly and not self._ordered):
+            among = "events" if wholly else f"({_ORDERED})"
+            self._run(filled(read("order"), {"{ordered}": among}))
+            self._ordered = wholly
+            if (self._first("SELECT max(tie) FROM ties") or 0) >= MOST_AT_ONCE:
+                raise NotForBulk("more of its events happened at one instant than are told apart")
 
     def part(self, low: str | None, high: str | None) -> None:
         """Restrict `recorded` to the participants from one id up to another; None: without end."""
@@ -62,8 +89,7 @@ class Setting:
         for name, sign, bound in (("low", ">=", low), ("high", "<", high)):
             if bound is not None:
                 among.append(f"subject {sign} getvariable('{name}')")
-        self._recorded("recorded", " AND ".join(among))
-        self._run("CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM recorded WHERE is_seen")
+        self._recorded(" AND ".join(among))
 
     def _first(self, query: str) -> Any:
         """The one value of a query's one row."""
@@ -78,8 +104,10 @@ class Setting:
     def _refuse(self) -> None:
         if self._count("events WHERE line IS NOT NULL"):
             raise NotForBulk("some of its events are kept as lines")
-        if (self._first("SELECT max(position) FROM events") or 0) > LAST_POSITION:
-            raise NotForBulk("its positions are too high")
+        if self._first(
+            "SELECT count(*) <> count(DISTINCT who(subject)) FROM events WHERE kind = 'enrolled'"
+        ):
+            raise NotForBulk("two of its participants have one number")
 
     def _table(self, name: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
@@ -92,12 +120,10 @@ class Setting:
         """The macros of the rules, and the working days."""
         calendar = self._programme.calendar
         known_at = self._view.known_at
-        self._run(f"SET VARIABLE as_of = {day_literal(self._view.as_of)}")
         text = "null" if known_at is None else f'"{in_utc(known_at)}"'
         self._run(f"SET VARIABLE known_at_text = '{text}'")
-        cases = " ".join(f"WHEN '{name}' THEN {bit}" for name, bit in bits().items())
         for macro, body in (
-            ("because(name)", f"CASE name {cases} END"),
+            ("as_of()", day_literal(self._view.as_of)),
             ("calendar_first()", day_literal(calendar.first)),
             ("calendar_last()", day_literal(calendar.last)),
             ("escaped(text)", _escaped()),
@@ -112,7 +138,7 @@ class Setting:
         known_at = self._view.known_at
         if known_at is None:
             return "true"
-        return f"coalesce(recordedtime, time) <= {_timestamp(known_at)}"
+        return f"micros(coalesce(recordedtime, time)) <= {_micros(known_at)}"
 
     def _voids(self) -> None:
         """Section 4: what an event-voided known at K takes out, whatever the void's own time."""
@@ -128,64 +154,59 @@ class Setting:
                 "FROM events e JOIN voids v USING (subject, source, id)"
             )
 
-    def _order(self) -> None:
-        """The order of events, where it is not that of recording; columns of the relation may say it."""
-        names = self._run("SELECT column_name FROM (DESCRIBE events)").fetchall()
-        self._has_order = {("n",), ("happened_on",), ("known_on",)} <= set(names)
-        if self._has_order:
-            self._table("ranks", "position BIGINT, n BIGINT", [])
-        else:
-            self._run(read("order"))
-
-    def _returned_all(self) -> None:
-        """Section 2: what returns took that name no amount."""
-        own = {"n": "n", "ranks": "", "own_n": ", n"}
-        ranked = {"n": "coalesce(k.n, position)", "ranks": "LEFT JOIN ranks k USING (position)"}
-        parts = own if self._has_order else {**ranked, "own_n": ""}
-        self._run(filled(read("returned_all"), parts))
-
-    def _recorded(self, name: str, among: str = "true") -> None:
-        """Events with their stamps and names; which of them are known at K, and which are in view."""
-        ranks, voided = self._count("ranks") > 0, self._count("voided WHERE is_known") > 0
-        day = day_literal(self._view.as_of)
-        if self._has_order:
-            n, columns = "e.n", "e.*"
-            stamp = f"stamped_on(e.n, happened_on, known_on > {day})"
-            shown = f"happened_on <= {day}"
-        else:
-            n = "coalesce(k.n, e.position)" if ranks else "e.position"
-            columns = f"e.*, {n} AS n"
-            stamp = f"stamped({n}, time, coalesce(recordedtime, time) >= day_ends({day}))"
-            shown = f"time < day_ends({day})"
-        known = [self._knows] if self._view.known_at is not None else []
-        known += ["v.position IS NULL"] if voided else []
+    def _common(self) -> None:
+        """The events of packages and the programme, each with its place `n` in the order of events."""
         self._run(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {columns}, {stamp} AS stamp, "
-            "coalesce(recordedtime, time) AS known_at, named(source, id) AS name, "
-            f"{' AND '.join(known) or 'true'} AS is_known, "
-            f"{' AND '.join([shown, *known])} AS is_seen FROM events e"
-            + (" LEFT JOIN ranks k USING (position)" if ranks else "")
-            + (" LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "")
-            + f" WHERE {among}"
+            "CREATE OR REPLACE TEMP TABLE common AS SELECT "
+            "*, row_number() OVER (ORDER BY time, known_at, position) AS n "
+            # found first by what is cheap to read: they are few, and wide
+            f"FROM ({self._events(_IN_COMMON, with_ties=False)}) "
+            f"SEMI JOIN (SELECT position FROM events WHERE {_IN_COMMON}) USING (position)"
         )
-
-    def _hold(self) -> None:
-        """Section 4.2, PROGRAMME_HOLD: the hold by which payments stand held."""
+        # Section 4.2, PROGRAMME_HOLD: the hold by which payments stand held
         self._run(
-            "SET VARIABLE hold = (SELECT min(n) FROM common WHERE is_seen "
+            "SET VARIABLE hold = (SELECT arg_min(position, n) FROM common WHERE is_seen "
             "AND kind = 'payments-held' AND n > coalesce((SELECT max(n) FROM common "
             "WHERE is_seen AND kind = 'payments-resumed'), -1))"
         )
         self._run("CREATE OR REPLACE TEMP MACRO hold() AS getvariable('hold')")
 
+    def _returned_all(self) -> None:
+        """Section 2: what returns took that name no amount."""
+        self._run(read("returned_all"))
 
-def _timestamp(at: Instant) -> str:
-    """An instant in UTC, cut at microseconds: no event of columns stands between two of them."""
-    text, _, fraction = in_utc(at).rstrip("Z").partition(".")
+    def _recorded(self, among: str) -> None:
+        """Events with their stamps; those known at K, and those in view."""
+        events = self._events(among, with_ties=self._count("ties") > 0)
+        self._run(f"CREATE OR REPLACE TEMP VIEW recorded AS {events}")
+        self._run("CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM recorded WHERE is_seen")
+
+    def _events(self, among: str, *, with_ties: bool) -> str:
+        """A query for events with their stamps and names, whether known at K, and whether in view."""
+        voided = self._count("voided WHERE is_known") > 0
+        ends = f"day_begins({day_literal(self._view.as_of)}) + 86400000000"
+        known = [self._knows] if self._view.known_at is not None else []
+        known += ["v.position IS NULL"] if voided else []
+        shown = f"micros(time) < {ends}"
+        is_late = f"coalesce(micros(recordedtime) >= {ends}, false)"
+        return (
+            "SELECT e.*, who(subject) AS who, coalesce(recordedtime, time) AS known_at, "
+            f"stamped(micros(time), {'coalesce(tie, 0)' if with_ties else '0'}, {is_late}) AS stamp, "
+            f"named(source, id) AS name, {' AND '.join(known) or 'true'} AS is_known, "
+            f"{' AND '.join([shown, *known])} AS is_seen FROM events e"
+            + (" LEFT JOIN ties USING (position)" if with_ties else "")
+            + (" LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "")
+            + f" WHERE {among}"
+        )
+
+
+def _micros(at: Instant) -> int:
+    """An instant in microseconds since year 1 began in WIB, cut: no event of columns stands between two."""
+    text, _, fraction = at.partition(".")
     on, _, clock = text.partition("T")
-    year_zero = on.startswith("0000-")  # the year before year 1, as DuckDB writes it
-    moment = f"{'0001' + on[4:] if year_zero else on}{' (BC)' if year_zero else ''}"
-    return f"TIMESTAMP '{moment} {clock}.{fraction[:6] or '0'}'"
+    hours, minutes, seconds = (int(part) for part in clock.split(":"))
+    whole = (date.fromisoformat(on).toordinal() - 1) * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    return whole * 1_000_000 + int(fraction[:6].ljust(6, "0"))
 
 
 def _escaped() -> str:

@@ -1,31 +1,17 @@
--- Section 1, the order of events: (time, recordedtime, position). Most participants' events are recorded
--- in that order; where some are not, `ranks` deals their positions out anew, the first event the lowest.
+-- Section 1, the order of events: (time, recordedtime, position). Hardly ever do two events of a participant
+-- happen at the same microsecond; those that do are numbered, the first 0. Where no order but that of a few
+-- kinds is asked for, only theirs is looked at.
 
-CREATE OR REPLACE TEMP TABLE ranks AS
-WITH steps AS (
-    SELECT
-        subject,
-        lag(subject) OVER () AS subject_before, lag(position) OVER () AS position_before,
-        time, lag(time) OVER () AS time_before,
-        coalesce(recordedtime, time) AS known_at,
-        lag(coalesce(recordedtime, time)) OVER () AS known_before
-    FROM events
-),
-disorderly AS (
-    SELECT DISTINCT subject
-    FROM steps
-    WHERE subject = subject_before
-        AND (time < time_before OR (time = time_before AND known_at < known_before))
-),
-places AS (
-    SELECT
-        subject, position,
-        row_number() OVER (PARTITION BY subject ORDER BY position) AS recorded_as,
-        row_number() OVER (
-            PARTITION BY subject ORDER BY time, coalesce(recordedtime, time), position) AS rank
-    FROM events SEMI JOIN disorderly USING (subject)
-)
-SELECT own.position, other.position AS n
-FROM places own
-JOIN places other ON other.subject = own.subject AND other.recorded_as = own.rank
-WHERE own.position <> other.position
+CREATE OR REPLACE TEMP TABLE tied AS
+SELECT who(subject) AS who, micros(time) AS at
+FROM {ordered}
+GROUP BY ALL
+HAVING count(*) > 1;
+
+CREATE OR REPLACE TEMP TABLE ties AS
+SELECT
+    position,
+    row_number() OVER (PARTITION BY subject, micros(time)
+        ORDER BY micros(coalesce(recordedtime, time)), position) - 1 AS tie
+FROM events
+SEMI JOIN tied ON tied.who = who(subject) AND tied.at = micros(time);

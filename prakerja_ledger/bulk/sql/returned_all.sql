@@ -3,7 +3,7 @@
 -- return may rest on others before it, so they are worked out one after another in each disbursement.
 
 CREATE OR REPLACE TEMP TABLE unnamed_returns AS
-SELECT subject, disbursement, position{own_n}
+SELECT subject, disbursement, position
 FROM events
 WHERE kind = 'disbursement-returned' AND amount IS NULL;
 
@@ -14,13 +14,11 @@ SELECT e.subject, e.disbursement, e.kind, e.position, e.amount,
 FROM events e
 SEMI JOIN unnamed_returns USING (subject, disbursement)
 LEFT JOIN voided v USING (position)
-WHERE e.disbursement IS NOT NULL;
+WHERE e.kind IN ('disbursement-instructed', 'disbursement-settled', 'disbursement-failed',
+    'disbursement-returned');
 
 CREATE OR REPLACE TEMP TABLE returned_all AS
 WITH RECURSIVE
-placed AS (
-    SELECT position, {n} AS n FROM unnamed_returns {ranks}
-),
 asked AS (
     SELECT m.*, row_number() OVER (PARTITION BY subject, disbursement ORDER BY position) AS turn
     FROM moves m
@@ -54,4 +52,4 @@ taken AS (
     JOIN asked a ON a.subject = t.subject AND a.disbursement = t.disbursement AND a.turn = t.turn + 1
     JOIN named n ON n.position = a.position
 )
-SELECT n, took FROM taken JOIN placed USING (position);
+SELECT position, took FROM taken;
