@@ -25,6 +25,8 @@ EVENTS_A_PART: Final = 2_000_000
 PIECES: Final = 4096
 """How many rows of text are taken at a time."""
 
+_SAME_NUMBER: Final = "two disbursements of one participant have one number"
+"""What rule `instructed_and_settled` says of two ids of which the same number was made."""
 _FIRST_CAUSES: Final = (
     "LEFT JOIN causes c ON c.bit = first_cause(l.causes) "
     "LEFT JOIN reasons r ON r.reason = l.first_reason "
@@ -84,6 +86,10 @@ class Bulk:
             return self._connection.execute(query, values)
         except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
             raise NotForBulk("it holds a number too large") from error
+        except duckdb.InvalidInputException as error:
+            if _SAME_NUMBER not in str(error):
+                raise
+            raise NotForBulk(_SAME_NUMBER) from error
 
     # -- parts of the participants --
 
@@ -111,13 +117,9 @@ class Bulk:
         if not is_whole or asked != self._asked:
             self._tables.clear()
         self._asked = asked
-        self._setting.order(wholly=bool(asked))
         for number, (low, high) in enumerate(zip(self._bounds, self._bounds[1:], strict=False)):
             if not (is_whole and self._tables):
-                for name, bound in (("low", low), ("high", high)):
-                    if bound is not None:
-                        self._run(f"SET VARIABLE {name} = ?", [bound])
-                self._setting.part(low, high)
+                self._setting.part(low, high, asked)
                 self._tables.clear()
             yield
             self._tick((number + 1) * EVENTS_A_PART)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from prakerja_ledger.bulk.parts import day_literal
-from prakerja_ledger.bulk.rules import filled, read
+from prakerja_ledger.bulk.parts import day_literal, parts
+from prakerja_ledger.bulk.rules import filled, read, steps
 from prakerja_ledger.bulk.tables import tables
+from prakerja_ledger.domain.facts import FACTS
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant, in_utc
 from prakerja_ledger.reading.view import View
@@ -42,10 +43,8 @@ ORDERED_KINDS: Final = (
     "disbursement-returned",
 )
 _ORDERED: Final = (
-    f"FROM events WHERE kind IN {ORDERED_KINDS} UNION ALL "
-    "FROM events SEMI JOIN (SELECT subject FROM events "
-    "WHERE kind IN ('disbursement-failed', 'disbursement-returned')) USING (subject) "
-    "WHERE kind = 'disbursement-instructed'"
+    f"kind IN {ORDERED_KINDS} OR (kind = 'disbursement-instructed' AND who IN (SELECT who FROM facts "
+    "WHERE kind IN ('disbursement-failed', 'disbursement-returned')))"
 )
 """Where amounts and causes rest on which of two events of one instant came first, it is two of these."""
 
@@ -57,39 +56,60 @@ class NotForBulk(Exception):
 class Setting:
     """The relation `events` of a connection, in one view of one programme.
 
-    Leaves behind `recorded` (events of participants, restricted to a part of them by `part`), `common`
-    (events of packages and the programme), the macros of the rules and the tables that they join.
+    Leaves behind `common` (events of packages and the programme), the macros of the rules and the tables
+    that they join; and of a `part` of the participants `recorded`, `seen` and `told`, their events.
     """
 
     def __init__(self, run: Run, programme: Programme, view: View) -> None:
         self._run = run
         self._programme = programme
         self._view = view
-        self._ordered: bool | None = None
+        self._parts = parts(programme)
         for table in tables(programme):
             self._table(*table)
         self._words()
         self._refuse()
         self._voids()
         self._common()
-        self._returned_all()
 
-    def order(self, *, wholly: bool) -> None:
-        """Make the order of events known: `wholly`, or as far as amounts and causes rest on it."""
-        if self._ordered is None or (wholly and not self._ordered):
-            among = "events" if wholly else f"({_ORDERED})"
-            self._run(filled(read("order"), {"{ordered}": among}))
-            self._ordered = wholly
-            if (self._first("SELECT max(tie) FROM ties") or 0) >= MOST_AT_ONCE:
-                raise NotForBulk("more of its events happened at one instant than are told apart")
-
-    def part(self, low: str | None, high: str | None) -> None:
-        """Restrict `recorded` to the participants from one id up to another; None: without end."""
+    def part(self, low: str | None, high: str | None, asked: str = "") -> None:
+        """Set out the participants from one id up to another; None: without end. `asked`: as in `filled`."""
         among = [f"NOT {_IN_COMMON}"]
         for name, sign, bound in (("low", ">=", low), ("high", "<", high)):
             if bound is not None:
+                self._run(f"SET VARIABLE {name} = ?", [bound])
                 among.append(f"subject {sign} getvariable('{name}')")
-        self._recorded(" AND ".join(among))
+        self._run(
+            f"CREATE OR REPLACE TEMP VIEW told AS SELECT * FROM events WHERE {' AND '.join(among)}"
+        )
+        self._step("facts", asked)
+        self._step("tied", asked)
+        if self._count("tied"):
+            self._number_ties()
+        self._run(read("returned_all"))
+        self._run(filled(read("recorded"), {}, asked=asked))
+
+    def _step(self, name: str, asked: str = "") -> None:
+        voided = self._count("voided WHERE is_known") > 0
+        parts = {
+            **self._parts,
+            **self._conditions(voided=voided),
+            "{kinds}": f"ENUM{tuple(fact.kind for fact in FACTS.values())}",
+            "{voided}": "LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "",
+            "{ordered}": "true" if asked else _ORDERED,
+        }
+        query = filled(steps("facts")[name], parts, asked=asked)
+        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+
+    def _number_ties(self) -> None:
+        """Tell events of one instant apart."""
+        self._step("ties")
+        if self._first("SELECT max(tie) FROM ties") >= MOST_AT_ONCE:
+            raise NotForBulk("more of its events happened at one instant than are told apart")
+        self._run(
+            "UPDATE facts SET stamp = stamp + 2 * tie FROM ties "
+            "WHERE facts.position = ties.position AND tie > 0"
+        )
 
     def _first(self, query: str) -> Any:
         """The one value of a query's one row."""
@@ -154,14 +174,28 @@ class Setting:
                 "FROM events e JOIN voids v USING (subject, source, id)"
             )
 
+    def _conditions(self, *, voided: bool) -> dict[str, str]:
+        """Of an event `e`: is it known at K, in view, and recorded after D?"""
+        ends = f"day_begins({day_literal(self._view.as_of)}) + 86400000000"
+        known = [self._knows] if self._view.known_at is not None else []
+        known += ["v.position IS NULL"] if voided else []
+        return {
+            "{is_known}": " AND ".join(known) or "true",
+            "{is_seen}": " AND ".join([f"micros(time) < {ends}", *known]),
+            "{is_late}": f"coalesce(micros(recordedtime) >= {ends}, false)",
+        }
+
     def _common(self) -> None:
         """The events of packages and the programme, each with its place `n` in the order of events."""
+        is_seen = self._conditions(voided=True)["{is_seen}"]
         self._run(
-            "CREATE OR REPLACE TEMP TABLE common AS SELECT "
-            "*, row_number() OVER (ORDER BY time, known_at, position) AS n "
+            "CREATE OR REPLACE TEMP TABLE common AS SELECT e.*, "
+            f"coalesce(recordedtime, time) AS known_at, {is_seen} AS is_seen, "
+            "row_number() OVER (ORDER BY time, known_at, position) AS n "
             # found first by what is cheap to read: they are few, and wide
-            f"FROM ({self._events(_IN_COMMON, with_ties=False)}) "
-            f"SEMI JOIN (SELECT position FROM events WHERE {_IN_COMMON}) USING (position)"
+            "FROM (FROM events SEMI JOIN "
+            f"(SELECT position FROM events WHERE {_IN_COMMON}) USING (position)) e "
+            "LEFT JOIN (FROM voided WHERE is_known) v USING (position)"
         )
         # Section 4.2, PROGRAMME_HOLD: the hold by which payments stand held
         self._run(
@@ -170,34 +204,6 @@ class Setting:
             "WHERE is_seen AND kind = 'payments-resumed'), -1))"
         )
         self._run("CREATE OR REPLACE TEMP MACRO hold() AS getvariable('hold')")
-
-    def _returned_all(self) -> None:
-        """Section 2: what returns took that name no amount."""
-        self._run(read("returned_all"))
-
-    def _recorded(self, among: str) -> None:
-        """Events with their stamps; those known at K, and those in view."""
-        events = self._events(among, with_ties=self._count("ties") > 0)
-        self._run(f"CREATE OR REPLACE TEMP VIEW recorded AS {events}")
-        self._run("CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM recorded WHERE is_seen")
-
-    def _events(self, among: str, *, with_ties: bool) -> str:
-        """A query for events with their stamps and names, whether known at K, and whether in view."""
-        voided = self._count("voided WHERE is_known") > 0
-        ends = f"day_begins({day_literal(self._view.as_of)}) + 86400000000"
-        known = [self._knows] if self._view.known_at is not None else []
-        known += ["v.position IS NULL"] if voided else []
-        shown = f"micros(time) < {ends}"
-        is_late = f"coalesce(micros(recordedtime) >= {ends}, false)"
-        return (
-            "SELECT e.*, who(subject) AS who, coalesce(recordedtime, time) AS known_at, "
-            f"stamped(micros(time), {'coalesce(tie, 0)' if with_ties else '0'}, {is_late}) AS stamp, "
-            f"named(source, id) AS name, {' AND '.join(known) or 'true'} AS is_known, "
-            f"{' AND '.join([shown, *known])} AS is_seen FROM events e"
-            + (" LEFT JOIN ties USING (position)" if with_ties else "")
-            + (" LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "")
-            + f" WHERE {among}"
-        )
 
 
 def _micros(at: Instant) -> int:

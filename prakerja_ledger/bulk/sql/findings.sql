@@ -13,20 +13,21 @@ WHERE kind IN ('participation-revoked', 'participation-reinstated')
 -- table: settlements_made
 -- Each settlement of everybody who has a statement. Where a disbursement has one, it was read with it.
 SELECT
-    who, disbursement, place, account, instructed, failed, first_settled AS stamp, settled AS amount
+    who, disbursement, disbursement_id, place, paid_to, instructed, failed,
+    first_settled AS stamp, settled AS amount
 FROM disbursements
 SEMI JOIN participants USING (who)
 WHERE settlements = 1
 UNION ALL
 SELECT
-    d.who, d.disbursement, d.place, d.account, d.instructed, d.failed, s.stamp,
+    d.who, d.disbursement, d.disbursement_id, d.place, d.paid_to, d.instructed, d.failed, s.stamp,
     coalesce(s.amount, d.amount)
 FROM (SELECT who, disbursement, stamp, amount FROM seen WHERE kind = 'disbursement-settled') s
 JOIN (FROM disbursements SEMI JOIN participants USING (who) WHERE settlements > 1) d
     USING (who, disbursement)
 
 -- rule: instructions_made
-SELECT who, disbursement, place, account, amount, instructed AS stamp
+SELECT who, disbursement_id, place, amount, instructed AS stamp
 FROM disbursements
 SEMI JOIN participants USING (who)
 WHERE instructed IS NOT NULL
@@ -96,7 +97,7 @@ WHERE coalesce(unlinked < linked, linked IS NOT NULL)
 -- Each settlement that breaks a rule, or whose line has been paid too much, with the line it counts on and
 -- how the participant stood when it happened.
 SELECT
-    s.who, s.stamp, s.disbursement, s.place, s.amount, s.account, s.instructed, s.failed,
+    s.who, s.stamp, s.disbursement_id, s.place, s.amount, s.paid_to, s.instructed, s.failed,
     v.revocation, a.link, a.linked_account, coalesce(a.is_verified, false) AS is_verified,
     l.line, l.earned, l.earned_on, l.amount AS line_amount, l.paid AS line_paid
 FROM settlements_made s
@@ -104,40 +105,40 @@ JOIN judged_lines l USING (who, place)
 LEFT JOIN accounts_then a ON a.who = s.who AND a.stamp = s.stamp
 LEFT JOIN revoked_then v ON v.who = s.who AND v.stamp = s.stamp
 WHERE NOT earned OR day_of(s.stamp) < earned_on OR v.revocation IS NOT NULL
-    OR a.is_verified IS NOT TRUE OR a.linked_account IS DISTINCT FROM s.account
+    OR a.is_verified IS NOT TRUE OR a.linked_account IS DISTINCT FROM s.paid_to
     OR s.failed < s.stamp OR l.paid > l.amount
 
 -- rule: paid_unearned
 SELECT 'PAID_UNEARNED' AS code, who, day_of(stamp) AS dated, amount,
-    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement)
+    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement_id)
         || ',"earned_on":' || quoted_day(earned_on) || '}' AS detail, [stamp] AS evidence
 FROM settlements
 WHERE NOT earned OR day_of(stamp) < earned_on
 
 -- rule: paid_after_revocation
 SELECT 'PAID_AFTER_REVOCATION' AS code, who, day_of(stamp) AS dated, amount,
-    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement) || '}' AS detail, [stamp, revocation] AS evidence
+    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement_id) || '}' AS detail, [stamp, revocation] AS evidence
 FROM settlements
 WHERE revocation IS NOT NULL AND day_of(stamp) > day_of(revocation)
 
 -- rule: paid_without_verified_account
 SELECT 'PAID_WITHOUT_VERIFIED_ACCOUNT' AS code, who, day_of(stamp) AS dated, amount,
-    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement) || '}' AS detail, [stamp] AS evidence
+    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement_id) || '}' AS detail, [stamp] AS evidence
 FROM settlements
 WHERE NOT is_verified
 
 -- rule: paid_to_other_account
 -- Of an instruction in view that names one.
 SELECT 'PAID_TO_OTHER_ACCOUNT' AS code, who, day_of(stamp) AS dated, amount,
-    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement)
-        || ',"account":' || quoted(account) || '}' AS detail,
+    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement_id)
+        || ',"account":' || quoted(paid_to) || '}' AS detail,
     [stamp, instructed, link] AS evidence
 FROM settlements
-WHERE instructed IS NOT NULL AND account IS NOT NULL AND linked_account IS DISTINCT FROM account
+WHERE instructed IS NOT NULL AND paid_to IS NOT NULL AND linked_account IS DISTINCT FROM paid_to
 
 -- rule: settled_after_failure
 SELECT 'SETTLED_AFTER_FAILURE' AS code, who, day_of(stamp) AS dated, amount,
-    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement) || '}' AS detail, [stamp, failed] AS evidence
+    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement_id) || '}' AS detail, [stamp, failed] AS evidence
 FROM settlements
 WHERE failed < stamp
 
@@ -188,7 +189,7 @@ GROUP BY who, instruction
 
 -- rule: instructions
 SELECT
-    i.who, i.stamp, i.amount, i.disbursement, l.line, v.revocation,
+    i.who, i.stamp, i.amount, i.disbursement_id, l.line, v.revocation,
     i.amount > l.amount AS is_over_amount,
     coalesce(b.paid, 0) >= l.amount AS is_already_paid,
     b.open IS NOT NULL AS is_in_flight,
@@ -203,7 +204,7 @@ WHERE is_over_amount OR is_already_paid OR is_in_flight OR is_not_earned OR is_r
 
 -- rule: instructed_unduly
 SELECT 'INSTRUCTED_UNDULY' AS code, who, day_of(stamp) AS dated, amount,
-    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement) || ',"why":['
+    '{"line":' || quoted(line) || ',"disbursement":' || quoted(disbursement_id) || ',"why":['
     || array_to_string(list_filter([
         CASE WHEN is_over_amount THEN '"over-amount"' END,
         CASE WHEN is_already_paid THEN '"already-paid"' END,
@@ -221,7 +222,7 @@ SELECT * FROM purchases SEMI JOIN participants USING (who)
 
 -- table: offers
 -- The offer of each package that is in view; the first where a hidden void leaves two.
-SELECT subject AS package, platform, price, courses, day_of(stamp) AS offered_on, n, position
+SELECT subject AS package, platform, price, courses, day_of_micros(micros(time)) AS offered_on, n, position
 FROM common
 WHERE is_seen AND kind = 'package-offered'
 QUALIFY row_number() OVER (PARTITION BY subject ORDER BY n) = 1
@@ -303,9 +304,9 @@ SELECT who, course,
     bool_or(instructor IS NOT NULL) AS instructor,
     bool_or(facilities IS NOT NULL) AS facilities,
     bool_or(programme IS NOT NULL) AS programme
-FROM seen
+FROM (SELECT who, course, position FROM seen WHERE kind = 'course-rated')
 SEMI JOIN package_courses USING (who, course)
-WHERE kind = 'course-rated'
+JOIN (SELECT position, instructor, facilities, programme FROM told) USING (position)
 GROUP BY who, course
 
 -- rule: course_unrated
@@ -364,25 +365,25 @@ WHERE g.revocation IS NULL
 -- rule: account_users
 -- Who linked an account, by provider and token, each with the first link.
 SELECT provider, account, who, arg_min(position, stamp) AS position
-FROM (SELECT provider, account, who, stamp, position FROM seen WHERE kind = 'account-linked')
+FROM (SELECT account, who, stamp, position FROM seen WHERE kind = 'account-linked')
 SEMI JOIN participants USING (who)
+JOIN (SELECT position, provider FROM told WHERE kind = 'account-linked') USING (position)
 GROUP BY provider, account, who
 
 -- rule: certificate_pairs
 -- The certificate number of each course that somebody with a statement finished.
-SELECT s.certificate, s.course, s.who, s.position
-FROM (SELECT certificate, course, who, stamp AS certified, position FROM seen
-    WHERE kind = 'certificate-issued') s
-SEMI JOIN courses USING (who, course, certified)
+SELECT certificate, course, who, certified, completed, position
+FROM (SELECT course, who, stamp AS certified, position FROM seen WHERE kind = 'certificate-issued')
+JOIN courses USING (who, course, certified)
 SEMI JOIN participants USING (who)
+JOIN (SELECT position, certificate FROM told WHERE kind = 'certificate-issued') USING (position)
 
 -- rule: certificate_before_completion
 SELECT 'CERTIFICATE_BEFORE_COMPLETION' AS code, who, day_of(certified) AS dated, NULL AS amount,
     '{"course":' || quoted(course) || ',"certificate":' || quoted(certificate) || '}' AS detail,
     [certified, completed] AS evidence
-FROM (SELECT certificate, course, who, stamp AS certified FROM seen WHERE kind = 'certificate-issued')
-JOIN (FROM courses WHERE coalesce(certified < completed, true)) USING (who, course, certified)
-SEMI JOIN participants USING (who)
+FROM certificate_pairs
+WHERE coalesce(certified < completed, true)
 
 -- rule: submissions_out_of_turn
 SELECT who FROM submissions WHERE NOT ({submitted_in_turn})
@@ -415,7 +416,7 @@ WHERE NOT (wave BETWEEN least(waves_from, waves_until + 1) AND greatest(waves_fr
 -- Fewer than ten days never hold ten working days.
 SELECT
     s.who, s.stamp, s.kind, s.course, w.later_on AS dated,
-    day_of(s.stamp) AS happened_on, day_of_micros(micros(s.known_at)) AS learned_on
+    day_of(s.stamp) AS happened_on, day_of_micros(s.learned) AS learned_on
 FROM seen s
 SEMI JOIN participants p ON p.who = s.who
 LEFT JOIN working_days_later w ON w.day = day_of(s.stamp) AND w.days = {late_after}
@@ -464,13 +465,14 @@ FROM (
 WHERE dated <= as_of()
 
 -- rule: evidence_events
-SELECT f.number, s.source, s.id, s.time, s.known_at, s.position
-FROM (SELECT DISTINCT number, who, unnest(evidence) AS stamp FROM found) f
-JOIN (SELECT who, stamp, source, id, time, known_at, position FROM recorded) s USING (who, stamp)
+SELECT number, source, id, time, coalesce(recordedtime, time) AS known_at, position
+FROM (SELECT DISTINCT number, who, unnest(evidence) AS stamp FROM found)
+JOIN (SELECT who, stamp, position FROM seen) USING (who, stamp)
+JOIN (SELECT position, source, id, time, recordedtime FROM told) USING (position)
 UNION ALL
-SELECT f.number, s.source, s.id, s.time, s.known_at, s.position
-FROM (SELECT number, unnest(shared_evidence) AS position FROM found) f
-JOIN common s USING (position)
+SELECT number, source, id, time, known_at, position
+FROM (SELECT number, unnest(shared_evidence) AS position FROM found)
+JOIN common USING (position)
 
 -- rule: found_evidence
 -- Each once, in the order of events.

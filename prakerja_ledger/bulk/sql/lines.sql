@@ -52,7 +52,8 @@ GROUP BY who, purchase
 -- Section 4.1: a purchase "counts" when its method is prakerja and its refunds, if any, add up to
 -- less than its price.
 SELECT
-    s.who, s.purchase, s.stamp, s.price, s.courses, s.package, s.platform, s.method,
+    s.who, s.purchase, s.stamp, s.price, s.courses, s.method,
+    --judged s.package, s.platform,
     --named s.name,
     coalesce(r.amount, 0) AS refunded,
     s.method = 'prakerja' AND (r.amount IS NULL OR r.amount < s.price) AS counts
@@ -175,13 +176,15 @@ GROUP BY who, disbursement
 -- view; a settlement that names no amount has the instructed one.
 SELECT
     who, disbursement,
-    max(CASE WHEN component = 'survey' THEN {surveys_begin} + instalment ELSE instalment END) AS place,
+    -- an id is never used twice: two instructions are of two ids that made the same number
+    CASE WHEN count(CASE WHEN kind = 'disbursement-instructed' THEN 1 END) > 1
+        THEN error('two disbursements of one participant have one number') ELSE max(place) END AS place,
     max(CASE WHEN kind = 'disbursement-instructed' THEN amount END) AS amount,
     max(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN stamp END) AS instructed,
     min(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN stamp END) AS first_settled,
     sum(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN amount END) AS named,
     count(CASE WHEN is_seen AND kind = 'disbursement-settled' AND amount IS NULL THEN 1 END) AS unnamed
-    --judged , any_value(account) AS account
+    --judged , any_value(disbursement_id) AS disbursement_id, any_value(paid_to) AS paid_to
     --judged , count(*) FILTER (is_seen AND kind = 'disbursement-settled') AS settlements
     --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN name END) AS instructed_name
     --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN name END) AS settled_name
@@ -197,7 +200,7 @@ SELECT
     coalesce(d.named, 0) + d.unnamed * d.amount AS settled,
     coalesce(r.returned, 0) AS returned,
     f.failed, r.last_returned
-    --judged , d.account, d.settlements
+    --judged , d.disbursement_id, d.paid_to, d.settlements
     -- an instruction, or a settlement, or one and then the other, and nothing else
     --named , f.failed IS NULL AND r.last_returned IS NULL AND (d.events = 1
     --named     OR (d.events = 2 AND d.instructed < d.first_settled)) AS is_plain

@@ -59,17 +59,17 @@ UNION ALL
 SELECT who, place, word FROM intricate_cash WHERE has(causes, 'ACCOUNT_REJECTED')
 
 -- rule: named_evidence
-SELECT p.who, p.place, s.name, s.time, s.known_at, s.position
+SELECT p.who, p.place, s.name, s.stamp // 28 AS happened, s.learned, s.position
 FROM (SELECT DISTINCT who, place, stamp FROM pointed_at WHERE stamp IS NOT NULL) p
-JOIN (SELECT who, stamp, name, time, known_at, position FROM recorded) s USING (who, stamp)
+JOIN seen s USING (who, stamp)
 UNION ALL
-SELECT i.who, i.place, s.name, s.time, s.known_at, s.position
+SELECT i.who, i.place, named(s.source, s.id), micros(s.time), micros(s.known_at), s.position
 FROM (FROM intricate WHERE has(causes, 'PROGRAMME_HOLD')) i
 JOIN common s ON s.position = hold()
 
 -- table: sorted_evidence
 -- Section 4.2: each once, in the order of events.
-SELECT who, place, string_agg(name, ',' ORDER BY time, known_at, position) AS evidence
+SELECT who, place, string_agg(name, ',' ORDER BY happened, learned, position) AS evidence
 FROM named_evidence
 GROUP BY who, place
 
