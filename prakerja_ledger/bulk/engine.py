@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ Tick = Callable[[int], None]
 
 EVENTS_A_PART: Final = 2_000_000
 """How many events are worked on at once: what the rules hold in memory is held of so many."""
-PIECES: Final = 4096
+PIECES: Final = 65_536
 """How many rows of text are taken at a time."""
 
 _SAME_NUMBER: Final = "two disbursements of one participant have one number"
@@ -44,6 +45,21 @@ _GROUPINGS: Final = {
     "owner": ("coalesce(r.owner, c.owner)", _SEVERAL),
 }
 """What totals are grouped by, and how the participants of a group are counted."""
+
+
+@contextmanager
+def _for_the_law() -> Iterator[None]:
+    """Say of a fault that it is the history's: a number too large, or two ids of which one was made."""
+    import duckdb  # noqa: PLC0415  # an extra; whoever comes here has it
+
+    try:
+        yield
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        raise NotForBulk("it holds a number too large") from error
+    except duckdb.InvalidInputException as error:
+        if _SAME_NUMBER not in str(error):
+            raise
+        raise NotForBulk(_SAME_NUMBER) from error
 
 
 def no_tick(_: int) -> None:
@@ -79,17 +95,9 @@ class Bulk:
         self._bounds = self._find_bounds(events_a_part)
 
     def _run(self, query: str, values: list[Any] | None = None) -> DuckDBPyConnection:
-        """Run a query; a number too large for its columns is for the Python law, which has no largest."""
-        import duckdb  # noqa: PLC0415  # an extra; whoever comes here has it
-
-        try:
+        """Run a query; what the set operations cannot hold is for the Python law, which has no bounds."""
+        with _for_the_law():
             return self._connection.execute(query, values)
-        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-            raise NotForBulk("it holds a number too large") from error
-        except duckdb.InvalidInputException as error:
-            if _SAME_NUMBER not in str(error):
-                raise
-            raise NotForBulk(_SAME_NUMBER) from error
 
     # -- parts of the participants --
 
@@ -177,10 +185,16 @@ class Bulk:
             yield end
 
     def _pieces(self, query: str) -> Iterator[bytes]:
-        """The texts of a query's one column, many at a time."""
-        found = self._run(query)
-        while rows := found.fetchmany(PIECES):
-            yield "".join([text for (text,) in rows]).encode()
+        """The texts of a query's one column, one after another: the very bytes that the columns hold."""
+        with _for_the_law():
+            batches = self._connection.sql(query).to_arrow_reader(PIECES)
+        for batch in batches:
+            texts = batch.column(0)
+            first, last = texts.offset, texts.offset + len(texts)
+            _, offsets, data = texts.buffers()
+            if data is not None:
+                ends = memoryview(offsets).cast("i" if str(texts.type) == "string" else "q")
+                yield data[ends[first] : ends[last]].to_pybytes()
 
     def totals(self, by: str) -> list[Row]:
         """Sums by group, as `totals` prints them: the key, participants, lines, entitlement, amounts."""

@@ -20,7 +20,8 @@ SELECT
     CASE WHEN e.component = 'survey' THEN {surveys_begin} + e.instalment ELSE e.instalment END AS place,
     e.reviewed,
     e.courses
-    --named , named(e.source, e.id) AS name
+    --named , CASE WHEN e.kind NOT IN ('enrolled', 'complaint-filed', 'complaint-resolved')
+    --named     THEN named(e.source, e.id) END AS name
     --named , micros(coalesce(e.recordedtime, e.time)) AS learned
     --judged , e.disbursement AS disbursement_id
     --judged , CASE e.kind WHEN 'disbursement-instructed' THEN e.account END AS paid_to
@@ -33,10 +34,10 @@ FROM told e
 -- Section 1, the order of events: (time, recordedtime, position). Hardly ever do two events of a participant
 -- happen at the same microsecond. Where only amounts and causes are asked for, they rest on which of
 -- two came first of a few kinds.
-SELECT who, stamp // 28 AS happened
+SELECT hash(who, stamp // 28) AS who_and_when
 FROM facts
 WHERE {ordered}
-GROUP BY ALL
+GROUP BY who_and_when
 HAVING count(*) > 1
 
 -- step: ties
@@ -45,6 +46,6 @@ SELECT
     position,
     row_number() OVER (PARTITION BY who, happened
         ORDER BY micros(coalesce(recordedtime, time)), position) - 1 AS tie
-FROM (SELECT who, stamp // 28 AS happened, position FROM facts)
-SEMI JOIN tied USING (who, happened)
+FROM (SELECT who, stamp // 28 AS happened, position, hash(who, stamp // 28) AS who_and_when FROM facts)
+SEMI JOIN tied USING (who_and_when)
 JOIN (SELECT position, time, recordedtime FROM told) USING (position)

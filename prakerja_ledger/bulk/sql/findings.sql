@@ -467,7 +467,7 @@ WHERE dated <= as_of()
 -- rule: evidence_events
 SELECT number, source, id, time, coalesce(recordedtime, time) AS known_at, position
 FROM (SELECT DISTINCT number, who, unnest(evidence) AS stamp FROM found)
-JOIN (SELECT who, stamp, position FROM seen) USING (who, stamp)
+JOIN (SELECT who, stamp, position FROM recorded) USING (who, stamp)
 JOIN (SELECT position, source, id, time, recordedtime FROM told) USING (position)
 UNION ALL
 SELECT number, source, id, time, known_at, position

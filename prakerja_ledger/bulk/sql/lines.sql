@@ -64,7 +64,9 @@ WHERE s.kind = 'training-purchased'
 -- rule: spent
 -- Section 4.1, training line: prices of counting purchases less their refunds.
 SELECT who, CAST(sum(price - refunded) AS BIGINT) AS spent, min(stamp) AS first_purchase
-    --named , count(*) = 1 AND sum(refunded) = 0 AS is_plain_training, any_value(name) AS training_name
+    --named , count(*) <= 2 AND sum(refunded) = 0 AS is_plain_training
+    --named , concat_ws(',', arg_min(name, stamp),
+    --named     CASE WHEN count(*) > 1 THEN arg_max(name, stamp) END) AS training_names
 FROM purchases
 WHERE counts
 GROUP BY who
@@ -264,12 +266,14 @@ SELECT
     CASE WHEN has_first_course THEN f.earned_on END AS first_on,
     coalesce(has_first_course AND f.has_late, false) AS first_is_late,
     x.first_settled,
-    --named coalesce(t.is_plain_training, t.spent IS NULL) AS is_plain_training, t.training_name,
-    -- one event of each kind, the course bought, completed, certified, and rated with a review, in turn
-    --named f.events = 4 AND f.bought < f.completed AND f.completed < f.certified
-    --named     AND f.certified < f.rated AND f.rated = f.reviewed AS is_plain_course,
-    --named CASE WHEN has_first_course THEN
-    --named     concat_ws(',', f.bought_name, f.completed_name, f.certified_name, f.rated_name) END AS course_names,
+    --named coalesce(t.is_plain_training, t.spent IS NULL) AS is_plain_training, t.training_names,
+    -- one event of each kind, the course bought, completed, and then certified and rated with a review
+    --named f.events = 4 AND f.bought < f.completed AND f.completed < least(f.certified, f.rated)
+    --named     AND f.certified <> f.rated AND f.rated = f.reviewed AS is_plain_course,
+    --named greatest(f.certified, f.rated) AS course_done,
+    --named CASE WHEN has_first_course THEN concat_ws(',', f.bought_name, f.completed_name,
+    --named     CASE WHEN f.certified < f.rated THEN f.certified_name ELSE f.rated_name END,
+    --named     CASE WHEN f.certified < f.rated THEN f.rated_name ELSE f.certified_name END) END AS course_names,
     --named x.is_plain AS is_settled_plainly, x.settled_name, {own_submission_names},
     CASE WHEN a.is_unlinked IS FALSE THEN a.linked END AS linked,
     a.word,
@@ -330,8 +334,7 @@ SELECT
     CASE WHEN causes = 0 THEN 0 ELSE rest END AS forfeited,
     false AS earned, NULL::DATE AS earned_on, NULL::DATE AS due_on, 0 AS overdue_working_days,
     causes, NULL::VARCHAR AS first_reason, NULL::DATE AS needed
-    --named , CASE WHEN is_plain_training AND NOT (causes <> 0 AND revocation IS NOT NULL)
-    --named     THEN coalesce(training_name, '') END AS evidence
+    --named , is_plain_training AND NOT (causes <> 0 AND revocation IS NOT NULL) AS is_plain
 FROM (
     SELECT *,
         least(spent, amount) AS owed,
@@ -363,7 +366,7 @@ SELECT
     coalesce(x.paid, 0) AS paid,
     coalesce(x.in_flight, 0) AS in_flight,
     x.instructed,
-    --named coalesce(x.is_plain, true) AS is_plainly_transferred, x.names, x.begun,
+    --named coalesce(x.is_plain, true) AS is_plainly_transferred, x.begun,
     CASE
         WHEN is_lacking THEN NULL
         WHEN is_survey THEN
@@ -458,16 +461,12 @@ SELECT
         WHEN overdue > 0 AND w.counted IS NULL THEN due_on
     END AS needed
     -- Section 4.2, evidence. Most is plain: one event of each kind, and all in the order in which such
-    -- things happen, so that their names only have to be joined. All other is null here, and sorted
-    -- (statements.sql).
-    --named , CASE
-    --named     WHEN NOT is_plainly_transferred OR (status = 'forfeited' AND revocation IS NOT NULL) THEN NULL
-    --named     WHEN causes & {pointing_causes} <> 0 THEN NULL
-    --named     WHEN is_survey THEN CASE WHEN {is_plain_survey}
-    --named         THEN concat_ws(',', nullif({survey_names}, ''), names) END
-    --named     WHEN completed IS NULL OR (is_plain_course AND coalesce(rated < begun, true))
-    --named         THEN concat_ws(',', course_names, names)
-    --named END AS evidence
+    -- things happen, so that their names only have to be joined. All other is sorted (statements.sql).
+    --named , is_plainly_transferred AND NOT (status = 'forfeited' AND revocation IS NOT NULL)
+    --named     AND causes & {pointing_causes} = 0
+    --named     AND CASE WHEN is_survey THEN {is_plain_survey}
+    --named         ELSE completed IS NULL OR (is_plain_course AND coalesce(course_done < begun, true))
+    --named     END AS is_plain
 FROM amounts a
 LEFT JOIN working_days w ON w.day = a.due_on
 LEFT JOIN troubles t ON t.who = a.who AND t.instructed = a.instructed

@@ -10,7 +10,7 @@ GROUP BY s.who
 
 -- table: intricate
 -- The lines whose evidence is not plain.
-SELECT who, place, status, causes, revocation FROM line_rows WHERE evidence IS NULL
+SELECT who, place, status, causes, revocation FROM line_rows WHERE is_plain IS NOT TRUE
 
 -- rule: intricate_cash
 SELECT l.*, p.* EXCLUDE (who, wave, scheme, revocation), u.unlinked, c.is_survey, c.instalment
@@ -73,6 +73,10 @@ SELECT who, place, string_agg(name, ',' ORDER BY happened, learned, position) AS
 FROM named_evidence
 GROUP BY who, place
 
+-- table: ranks
+-- The participants' places by id, so that lines are not ordered by text.
+SELECT who, row_number() OVER (ORDER BY subject) AS rank FROM participants
+
 -- rule: cause_texts
 -- The causes of a line, first cause and owner, once for each set of causes.
 SELECT w.causes, w.first_reason,
@@ -109,6 +113,21 @@ FROM (FROM line_rows WHERE place = 0) l
 JOIN participants p USING (who)
 JOIN sums s USING (who)
 
+-- rule: evidence_texts
+-- Section 4.2, evidence: of a plain line the names of its events, one after another.
+SELECT l.*, c.instalment,
+    CASE
+        WHEN is_plain IS NOT TRUE THEN s.evidence
+        WHEN l.place = 0 THEN p.training_names
+        WHEN c.is_survey THEN concat_ws(',', nullif({survey_names}, ''), x.names)
+        ELSE concat_ws(',', p.course_names, x.names)
+    END AS evidence
+FROM line_rows l
+JOIN people p USING (who)
+LEFT JOIN cash_places c USING (place)
+LEFT JOIN (SELECT who, place, names FROM transfers) x USING (who, place)
+LEFT JOIN sorted_evidence s USING (who, place)
+
 -- rule: statement_pieces
 -- Section 4.3: one object a participant, ordered by participant id by code point; a row for each line, the
 -- first with the end of the object before it.
@@ -118,14 +137,13 @@ SELECT concat(
     ',"in_flight":', l.in_flight, ',"overpaid":', l.overpaid, ',"not_yet_earned":', l.not_yet_earned,
     ',"forfeited":', l.forfeited, ',"earned_on":', quoted_day(l.earned_on),
     ',"due_on":', quoted_day(l.due_on), ',"overdue_working_days":', l.overdue_working_days, ',', w.why,
-    ',"evidence":[', l.evidence, s.evidence, ']}'
+    ',"evidence":[', l.evidence, ']}'
 ) AS text
-FROM line_rows l
-JOIN participants p USING (who)
+FROM evidence_texts l
+JOIN ranks r USING (who)
 JOIN cause_texts w ON w.causes = l.causes AND w.first_reason IS NOT DISTINCT FROM l.first_reason
-LEFT JOIN sorted_evidence s ON s.who = l.who AND s.place = l.place
 LEFT JOIN heads h ON h.who = l.who AND h.place = l.place
-ORDER BY p.subject, l.place
+ORDER BY r.rank, l.place
 
 -- rule: unpaid
 -- Section 7, `unpaid`: one row per line with money unpaid.
