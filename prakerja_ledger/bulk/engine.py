@@ -168,7 +168,9 @@ class Bulk:
                 "FROM line_rows WHERE needed IS NOT NULL GROUP BY who"
             )
             self._run("DELETE FROM line_rows WHERE who IN (SELECT who FROM short)")
-        self.withheld += self._rows("SELECT subject, needed FROM short JOIN participants USING (who) ORDER BY subject")
+        self.withheld += self._rows(
+            "SELECT subject, needed FROM short JOIN participants USING (who) ORDER BY subject"
+        )
 
     # -- answers --
 

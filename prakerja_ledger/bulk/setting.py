@@ -95,7 +95,9 @@ class Setting:
             **self._parts,
             **self._conditions(voided=voided),
             "{kinds}": f"ENUM{tuple(fact.kind for fact in FACTS.values())}",
-            "{voided}": "LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "",
+            "{voided}": "LEFT JOIN (FROM voided WHERE is_known) v USING (position)"
+            if voided
+            else "",
             "{ordered}": "true" if asked else _ORDERED,
         }
         query = filled(steps("facts")[name], parts, asked=asked)
@@ -211,7 +213,9 @@ def _micros(at: Instant) -> int:
     text, _, fraction = at.partition(".")
     on, _, clock = text.partition("T")
     hours, minutes, seconds = (int(part) for part in clock.split(":"))
-    whole = (date.fromisoformat(on).toordinal() - 1) * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    whole = (
+        (date.fromisoformat(on).toordinal() - 1) * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    )
     return whole * 1_000_000 + int(fraction[:6].ljust(6, "0"))
 
 
