@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import pairwise, repeat
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -25,24 +24,27 @@ from prakerja_ledger.evidence.wire import is_blank
 from prakerja_ledger.interfaces.columnar.files import Part, Span, explained, open_parts
 from prakerja_ledger.interfaces.columnar.judging import Aside, AsideByNumber, Judge, Row, Shared
 from prakerja_ledger.interfaces.columnar.ordering import Sorter, plain
-from prakerja_ledger.interfaces.columnar.rows import APART, BadRows, Rows, decode, flat, listed
+from prakerja_ledger.interfaces.columnar.positions import Positions, Unsorted, check_rising
+from prakerja_ledger.interfaces.columnar.rows import Rows, decode
 from prakerja_ledger.interfaces.columnar.sniffing import parts_of
+from prakerja_ledger.interfaces.columnar.subjects import (
+    Tick,
+    as_they_stand,
+    filled,
+    groups,
+    identities,
+    names_with_ids,
+    no_tick,
+    rows_of,
+    runs,
+    subjects_apart,
+    subjects_sharing,
+)
+from prakerja_ledger.interfaces.columnar.values import flat, listed
 
-Tick = Callable[[int], None]
-Found = tuple[str, list[Row]]
-"""A subject and its rows, in the order of recording."""
 NOBODY: Final = ""
 """The subject of a line that holds no event; its source, its id and its kind too."""
 _AT_ONCE: Final = 1 << 14
-_SPARSE: Final = 1 << 22
-
-
-def no_tick(_: int) -> None:
-    """Nobody watches."""
-
-
-class _Unsorted(Exception):
-    """The rows do not stand by subject."""
 
 
 class _Sharing(Exception):
@@ -85,13 +87,13 @@ class ColumnarHistory:
             for table in self._by_position():
                 for start in range(0, table.num_rows, _AT_ONCE):
                     rows = decode(table.slice(start, _AT_ONCE), self.programme)
-                    last = _check_rising(rows.numbers, last)
+                    last = check_rising(rows.numbers, last)
                     yield rows
 
     def rows(self) -> Iterator[Row]:
         """Rows that are no blank lines, in the order of recording."""
         for rows in self.in_order():
-            yield from _filled(rows, 0, len(rows.numbers))
+            yield from filled(rows, 0, len(rows.numbers))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every line and its number, blank ones too, in the order of recording."""
@@ -101,25 +103,16 @@ class ColumnarHistory:
 
     def _by_position(self) -> Iterator[Any]:
         if _rise([span for part in self._parts for span in part.spans("position")]):
-            for part, group in self._groups():
+            for part, group in groups(self._parts):
                 table = pa.concat_tables(plain(one, SCHEMA) for one in part.read(group))
                 yield table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
             return
         sorter = Sorter(["position"])
         self._closing.callback(sorter.close)
-        for part, group in self._groups():
+        for part, group in groups(self._parts):
             for table in part.read(group):
                 sorter.add(plain(table, SCHEMA))
         yield from sorter.tables()
-
-    def _groups(self) -> Iterator[tuple[Part, int]]:
-        """Every row group that has rows."""
-        return (
-            (part, group)
-            for part in self._parts
-            for group in range(part.groups)
-            if part.parquet.metadata.row_group(group).num_rows
-        )
 
     # --- judged, participant by participant -------------------------------------------------------
 
@@ -134,7 +127,7 @@ class ColumnarHistory:
             known = self._known_sharing()
             try:
                 return self._judged(participants, tick, known or frozenset(), look=known is None)
-            except _Unsorted:
+            except Unsorted:
                 return None
             except _Sharing as found:
                 sharing = subjects_sharing(self._parts, found.hashes)
@@ -154,78 +147,21 @@ class ColumnarHistory:
         look: bool,
     ) -> Judge:
         """One pass; `look` finds positions that stand there twice, and identities that are shared."""
-        apart = self._subjects_apart() | sharing
+        apart = subjects_apart(self._parts) | sharing
         judge = Judge(self.programme, participants and participants())
         self._closing.callback(judge.aside.close)
-        together = list(self._rows_of(apart))
+        together = rows_of(self._parts, apart, self.programme)
         judge.judge_apart(together)
         shared = Shared() if look else None
         if shared is not None:
-            shared.add(_identities(together))
-        for subject, rows in self._runs(_Positions(self._size) if look else None, tick):
+            shared.add(identities(together))
+        positions = Positions(sum(part.rows for part in self._parts)) if look else None
+        for subject, rows in runs(as_they_stand(self._parts), self.programme, positions, tick):
             if subject not in apart:
                 judge.judge_alone(rows, shared)
         if shared is not None and (hashes := shared.found()):
             raise _Sharing(hashes)
         return judge
-
-    @property
-    def _size(self) -> int:
-        return sum(part.rows for part in self._parts)
-
-    def _runs(self, positions: _Positions | None, tick: Tick) -> Iterator[Found]:
-        """The rows of one subject after another. Raises _Unsorted where they do not stand so."""
-        subject, run, last, count = "", list[Row](), 0, 0
-        for table in self._tables():
-            rows = decode(table, self.programme)
-            if positions is not None:
-                positions.add(rows.numbers)
-            for start, end in _stretches(rows.subjects):
-                given = rows.subjects[start]
-                if given != subject:
-                    yield subject, run
-                    if given < subject:
-                        raise _Unsorted
-                    subject, run, last = given, [], 0
-                last = _rising(rows.numbers[start:end], last)
-                run += _filled(rows, start, end)
-            count += table.num_rows
-            tick(count)
-        yield subject, run
-
-    def _tables(self) -> Iterator[Any]:
-        """All rows as they stand, the files in the order of their first subjects."""
-        for part in sorted(self._parts, key=_first_subject):
-            for group in range(part.groups):
-                yield from part.read(group)
-
-    def _subjects_apart(self) -> frozenset[str]:
-        """The programme, and every subject with a fact that is no participant's."""
-        found = {PROGRAMME_SUBJECT}
-        for part, group in self._groups():
-            for table in part.read(group, ["kind", "subject"]):
-                columns = flat(table)
-                mask = _among(columns["kind"], APART)
-                if mask is not None:
-                    found.update(pc.unique(columns["subject"].filter(mask)).to_pylist())
-        found.discard(None)  # said to be wrong when the rows themselves are read
-        return frozenset(found)
-
-    def _rows_of(self, subjects: Collection[str]) -> list[Row]:
-        """The rows of some subjects that are no blank lines, in the order of recording."""
-        wanted = sorted(subjects)
-        tables: list[Any] = []
-        for part in self._parts:
-            for group, span in enumerate(part.spans("subject")):
-                if _reaches(span, wanted):
-                    tables += _only(part.read(group), "subject", wanted)
-        if not tables:
-            return []
-        table = pa.concat_tables(plain(one, SCHEMA) for one in tables)
-        table = table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
-        rows = decode(table, self.programme)
-        _check_rising(rows.numbers, 0)
-        return _filled(rows, 0, len(rows.numbers))
 
     # --- a few subjects ---------------------------------------------------------------------------
 
@@ -242,7 +178,7 @@ class ColumnarHistory:
             judge = Judge(self.programme, ParticipantsInMemory())
             self._closing.callback(judge.aside.close)
             together = sorted((row for run in rows.values() for row in run), key=_number)
-            _check_rising([row.number for row in together], 0)
+            check_rising([row.number for row in together], 0)
             judge.judge_apart(together)
             return judge
 
@@ -251,7 +187,7 @@ class ColumnarHistory:
         found: dict[str, list[Row]] = {}
         while subjects:
             found.update({subject: [] for subject in subjects})
-            rows = self._rows_of(subjects)
+            rows = rows_of(self._parts, subjects, self.programme)
             subjects = set()
             for row in rows:
                 found[row.rows.subjects[row.place]].append(row)
@@ -266,15 +202,13 @@ class ColumnarHistory:
         known = self._known_sharing()
         if known is not None:
             return not known.isdisjoint(rows)
-        names = _identities(row for run in rows.values() for row in run)
+        names = identities(row for run in rows.values() for row in run)
         ids = sorted({id for _, id in names})
-        for part, group in self._groups():
-            for table in _only(part.read(group, ["source", "id", "subject"]), "id", ids):
-                columns = [listed(flat(table)[name]) for name in ("source", "id", "subject")]
-                for source, id, subject in zip(*columns, strict=True):
-                    if (source, id) in names and subject not in rows:
-                        return True
-        return False
+        return any(
+            name in names and subject not in rows
+            for part, group in groups(self._parts)
+            for name, subject in names_with_ids(part, group, ids)
+        )
 
     # --- as a file of lines would number them -----------------------------------------------------
 
@@ -294,7 +228,7 @@ class ColumnarHistory:
     def _filled_up_to(self, numbers: Sequence[int]) -> dict[int, int]:
         """How many lines that are not blank stand up to each of these numbers, which are in order."""
         counts = [0] * (len(numbers) + 1)
-        for part, group in self._groups():
+        for part, group in groups(self._parts):
             for table in part.read(group, ["position", LINE.name]):
                 columns = flat(table)
                 lines = columns[LINE.name]
@@ -315,64 +249,6 @@ class ColumnarHistory:
         return found
 
 
-def subjects_sharing(parts: Iterable[Part], hashes: set[int]) -> frozenset[str]:
-    """The subjects of identities with these hashes that more than one subject has."""
-    subjects: dict[tuple[str, str], set[str]] = {}
-    for part in parts:
-        for group in range(part.groups):
-            for table in part.read(group, ["source", "id", "subject"]):
-                columns = flat(table)
-                names = zip(listed(columns["source"]), listed(columns["id"]), strict=True)
-                for name, subject in zip(names, listed(columns["subject"]), strict=True):
-                    if hash(name) in hashes:
-                        subjects.setdefault(name, set()).add(subject)
-    return frozenset().union(*(found for found in subjects.values() if len(found) > 1))
-
-
-class _Positions:
-    """Positions met so far: raises BadRows for one that is met again."""
-
-    def __init__(self, size: int) -> None:
-        self._most = 4 * size + _SPARSE
-        self._dense = bytearray()
-        self._sparse: set[int] = set()
-
-    def add(self, numbers: list[int]) -> None:
-        """Meet some more."""
-        top = max(numbers, default=0)
-        if len(self._dense) <= top <= self._most:
-            self._dense.extend(bytes(min(self._most, 2 * top) + 1 - len(self._dense)))
-        dense, sparse = self._dense, self._sparse
-        for number in numbers:
-            if number < len(dense):
-                if dense[number]:
-                    raise _twice(number)
-                dense[number] = 1
-            elif number in sparse:
-                raise _twice(number)
-            else:
-                sparse.add(number)
-
-
-def _twice(number: int) -> BadRows:
-    return BadRows(f"position {number} stands there twice")
-
-
-def _check_rising(numbers: Iterable[int], last: int) -> int:
-    """Positions in order, after those up to `last`. Raises BadRows where one stands there twice."""
-    for number in numbers:
-        if number <= last:
-            raise _twice(number)
-        last = number
-    return last
-
-
-def _rising(numbers: list[int], last: int) -> int:
-    if numbers[0] <= last or any(one >= other for one, other in pairwise(numbers)):
-        raise _Unsorted
-    return numbers[-1]
-
-
 def _number(row: Row) -> int:
     return row.number
 
@@ -382,65 +258,9 @@ def _named(outcome: Any) -> int | None:
     return outcome.fields.get("position") if isinstance(outcome, Refusal) else None
 
 
-def _filled(rows: Rows, start: int, end: int) -> list[Row]:
-    """The rows of a stretch that are no blank lines."""
-    found = zip(rows.numbers[start:end], rows.outcomes[start:end], repeat(rows), range(start, end))
-    return [_new_tuple(Row, one) for one in found if one[1] is not None]
-
-
-_new_tuple = tuple.__new__
-
-
-def _stretches(subjects: list[str]) -> Iterator[tuple[int, int]]:
-    """Where the same subject stands in a row: from, and up to but not including."""
-    start = 0
-    for place, (one, other) in enumerate(pairwise(subjects), 1):
-        if one is not other and one != other:
-            yield start, place
-            start = place
-    if subjects:
-        yield start, len(subjects)
-
-
-def _identities(rows: Iterable[Row]) -> set[tuple[str, str]]:
-    return {row.event.identity for row in rows if type(row.event) is Event}
-
-
 def _rise(spans: list[Span]) -> bool:
     """Whether each row group holds what comes after the one before it."""
     return all(
         one is not None and other is not None and one[1] < other[0]
         for one, other in pairwise(spans)
     )
-
-
-def _first_subject(part: Part) -> tuple[str, str]:
-    spans = [span for span in part.spans("subject") if span is not None]
-    return (min((str(span[0]) for span in spans), default=""), os.fspath(part.path))
-
-
-def _reaches(span: Span, wanted: Sequence[str]) -> bool:
-    """Whether a row group may hold one of these values, which are in order."""
-    if span is None:
-        return True
-    place = bisect_left(wanted, span[0])
-    return place < len(wanted) and wanted[place] <= span[1]
-
-
-def _among(column: Any, wanted: Collection[str]) -> Any:
-    """Which rows have one of these values; None where no row has."""
-    values = pa.array(wanted, pa.string())
-    if pa.types.is_dictionary(column.type):
-        places = pc.indices_nonzero(pc.is_in(column.dictionary.cast(pa.string()), value_set=values))
-        mask = pc.is_in(column.indices, value_set=places.cast(column.indices.type))
-    else:
-        mask = pc.is_in(column.cast(pa.string()), value_set=values)
-    return mask if pc.any(mask).as_py() else None
-
-
-def _only(tables: Iterable[Any], column: str, wanted: Collection[str]) -> Iterator[Any]:
-    """The rows with one of these values in a column, where there are any."""
-    for table in tables:
-        mask = _among(flat(table)[column], wanted)
-        if mask is not None:
-            yield table.filter(mask)
