@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from types import TracebackType
@@ -26,6 +26,7 @@ from prakerja_ledger.interfaces.columnar.judging import Aside, AsideByNumber, Ju
 from prakerja_ledger.interfaces.columnar.ordering import Sorter, plain
 from prakerja_ledger.interfaces.columnar.positions import Positions, Unsorted, check_rising
 from prakerja_ledger.interfaces.columnar.rows import Rows, decode
+from prakerja_ledger.interfaces.columnar.shares import Outcomes, Share, Take, judge_share, shares
 from prakerja_ledger.interfaces.columnar.sniffing import parts_of
 from prakerja_ledger.interfaces.columnar.subjects import (
     Tick,
@@ -124,7 +125,7 @@ class ColumnarHistory:
         `participants` makes what keeps them; without it nobody is kept, and only outcomes count.
         """
         with explained(self.name):
-            known = self._known_sharing()
+            known = self.sharing
             try:
                 return self._judged(participants, tick, known or frozenset(), look=known is None)
             except Unsorted:
@@ -133,7 +134,13 @@ class ColumnarHistory:
                 sharing = subjects_sharing(self._parts, found.hashes)
             return self._judged(participants, tick, sharing, look=False)
 
-    def _known_sharing(self) -> frozenset[str] | None:
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return sum(part.rows for part in self._parts)
+
+    @property
+    def sharing(self) -> frozenset[str] | None:
         """The subjects that share identities, if a note says so; several files have several notes."""
         notes = [part.note for part in self._parts]
         return notes[0].sharing if len(notes) == 1 and notes[0] is not None else None
@@ -147,21 +154,45 @@ class ColumnarHistory:
         look: bool,
     ) -> Judge:
         """One pass; `look` finds positions that stand there twice, and identities that are shared."""
-        apart = subjects_apart(self._parts) | sharing
-        judge = Judge(self.programme, participants and participants())
-        self._closing.callback(judge.aside.close)
-        together = rows_of(self._parts, apart, self.programme)
-        judge.judge_apart(together)
+        judge, apart, together = self.begun(sharing, participants and participants())
         shared = Shared() if look else None
         if shared is not None:
             shared.add(identities(together))
-        positions = Positions(sum(part.rows for part in self._parts)) if look else None
+        positions = Positions(self.size) if look else None
         for subject, rows in runs(as_they_stand(self._parts), self.programme, positions, tick):
             if subject not in apart:
-                judge.judge_alone(rows, shared)
+                judge.judge_alone(subject, rows, shared)
         if shared is not None and (hashes := shared.found()):
             raise _Sharing(hashes)
         return judge
+
+    def begun(
+        self, sharing: Collection[str], kept: Participants | None, apart: Collection[str] = ()
+    ) -> tuple[Judge, frozenset[str], list[Row]]:
+        """A judge who has judged what cannot be judged alone; the subjects of that, and its rows.
+
+        `apart` are those subjects, where they are known already.
+        """
+        found = frozenset(apart) or subjects_apart(self._parts).union(sharing)
+        judge = Judge(self.programme, kept)
+        self._closing.callback(judge.aside.close)
+        together = rows_of(self._parts, found, self.programme)
+        judge.judge_apart(together)
+        return judge, found, together
+
+    # --- some after others --------------------------------------------------------------------------
+
+    def shares(self) -> list[Share] | None:
+        """Shares that can be judged one without the other; None where nothing vouches for that."""
+        with explained(self.name):
+            return None if self.sharing is None else shares(self._parts[0])
+
+    def judge_share(
+        self, judge: Judge, share: Share, apart: frozenset[str], take: Take
+    ) -> Outcomes:
+        """Judge one; see `shares.judge_share`."""
+        with explained(self.name):
+            return judge_share(judge, self._parts[0], share, self.programme, apart, take)
 
     # --- a few subjects ---------------------------------------------------------------------------
 
@@ -199,7 +230,7 @@ class ColumnarHistory:
 
     def _share(self, rows: dict[str, list[Row]]) -> bool:
         """Whether these subjects share an identity with any other one."""
-        known = self._known_sharing()
+        known = self.sharing
         if known is not None:
             return not known.isdisjoint(rows)
         names = identities(row for run in rows.values() for row in run)

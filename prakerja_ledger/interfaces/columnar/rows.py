@@ -9,6 +9,8 @@ the line. A row that keeps its own line is read from it, and its columns have to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice, repeat
 from typing import Any, Final
 
 import pyarrow as pa
@@ -35,6 +37,8 @@ from prakerja_ledger.interfaces.columnar.values import (
     writable,
 )
 
+_SOME: Final = 256
+"""Facts that tell whether those of a kind repeat: else it is no use to look for the distinct ones."""
 _MANY: Final = 1_000
 """Items of a list above which the line could be longer than a line may be."""
 _BROKEN: Final = (InvalidField, TypeError)
@@ -103,7 +107,7 @@ class _Decoder:
         """The event on each row, or why it holds none."""
         self._make_facts()
         self._find_odd()
-        recorded_at = map(_or, self.recorded, self.occurred)
+        recorded_at = [late or at for late, at in zip(self.recorded, self.occurred, strict=True)]
         values = zip(
             self.sources,
             self.ids,
@@ -114,7 +118,7 @@ class _Decoder:
             self.numbers,
             strict=True,
         )
-        found: list[Any] = [_new_tuple(Event, one) for one in values]
+        found: list[Any] = list(map(_new_tuple, repeat(Event), values))
         for index in self.odd | self.own_lines.keys():
             found[index] = self._read(index)
         return found
@@ -262,10 +266,6 @@ _CHECKED: Final = frozenset(
 _NOT_NULL: Final = tuple(column.name for column in ENVELOPE if not column.nullable)
 
 
-def _or(one: Any, other: Any) -> Any:
-    return other if one is None else one
-
-
 def _is_day(column: str) -> bool:
     return BY_NAME[column].kind is Kind.DAY
 
@@ -300,15 +300,28 @@ def _facts(kind: type[Fact], columns: dict[str, Any], count: int) -> Iterable[Fa
     """The facts of one kind, each through its constructor; None for one that it refuses."""
     present = {name: one for name, one in columns.items() if one.null_count < len(one)}
     names = tuple(present)
-    rows = list(zip(*map(as_fields_take, present.values()), strict=True)) or [()] * count
+    values = [as_fields_take(one) for one in present.values()]
+    some = list(islice(zip(*values, strict=True), _SOME))
     try:
-        distinct = set(rows)
-        if 2 * len(distinct) > count:
-            return [kind(**dict(zip(names, row))) for row in rows]  # noqa: B905  # once a row
+        if 2 * len(set(some)) > len(some) > 1:
+            return list(map(_constructor(kind, names), *values))  # type: ignore[arg-type]  # a class has a hash
+        rows = list(zip(*values, strict=True)) or [()] * count
+        made = {row: _fact(kind, names, row) for row in set(rows)}
     except _BROKEN:  # or a list of what is no course, which has no hash
-        return [_fact(kind, names, row) for row in rows]
-    made = {row: _fact(kind, names, row) for row in distinct}
+        return [_fact(kind, names, row) for row in zip(*values, strict=True)]
     return map(made.__getitem__, rows)
+
+
+@cache
+def _constructor(kind: type[Fact], names: tuple[str, ...]) -> Callable[..., Fact]:
+    """The constructor of a kind with these fields by place.
+
+    Spelled out and compiled, as attrs does with the constructor itself: to make a dictionary for each of
+    a million calls takes as long as the call.
+    """
+    given = ", ".join(f"{name}={name}" for name in names)
+    made: Callable[..., Fact] = eval(f"lambda {', '.join(names)}: kind({given})", {"kind": kind})  # noqa: S307  # names of our own fields
+    return made
 
 
 def _fact(kind: type[Fact], names: tuple[str, ...], row: tuple[Any, ...]) -> Fact | None:

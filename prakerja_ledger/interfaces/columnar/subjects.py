@@ -15,14 +15,14 @@ from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.evidence.arrow import SCHEMA
 from prakerja_ledger.interfaces.columnar.files import Part, Span
-from prakerja_ledger.interfaces.columnar.judging import Row
+from prakerja_ledger.interfaces.columnar.judging import Row, Run
 from prakerja_ledger.interfaces.columnar.ordering import plain
 from prakerja_ledger.interfaces.columnar.positions import Positions, Unsorted, check_rising, rising
 from prakerja_ledger.interfaces.columnar.rows import APART, Rows, decode
 from prakerja_ledger.interfaces.columnar.values import among, flat, listed
 
 Tick = Callable[[int], None]
-Found = tuple[str, list[Row]]
+Found = tuple[str, Run]
 """A subject and its rows, in the order of recording."""
 Name = tuple[str, str]
 """An identity: source and id."""
@@ -61,7 +61,7 @@ def runs(
     tick: Tick = no_tick,
 ) -> Iterator[Found]:
     """The rows of one subject after another. Raises Unsorted where they do not stand so."""
-    subject, run, last, count = "", list[Row](), 0, 0
+    subject, run, last, count = "", Run(), 0, 0
     for table in tables:
         rows = decode(table, programme)
         if positions is not None:
@@ -72,9 +72,9 @@ def runs(
                 yield subject, run
                 if given < subject:
                     raise Unsorted
-                subject, run, last = given, [], 0
+                subject, run, last = given, Run(), 0
             last = rising(rows.numbers[start:end], last)
-            run += filled(rows, start, end)
+            run.add(rows, start, end)
         count += table.num_rows
         tick(count)
     yield subject, run

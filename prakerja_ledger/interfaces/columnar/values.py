@@ -132,3 +132,15 @@ def among(column: Any, wanted: Collection[str]) -> Any:
     else:
         mask = pc.is_in(column.cast(pa.string()), value_set=values)
     return mask if pc.any(mask).as_py() else None
+
+
+def between(column: Any, after: str | None, upto: str | None) -> Any:
+    """Which texts come after one in the order of code points, up to and including another."""
+    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    mask = pa.array([True] * len(texts)) if after is None else pc.greater(texts, after)
+    if upto is not None:
+        mask = pc.and_(mask, pc.less_equal(texts, upto))
+    if texts is column:
+        return mask
+    places = pc.indices_nonzero(mask)
+    return pc.is_in(column.indices, value_set=places.cast(column.indices.type))
