@@ -42,7 +42,9 @@ from prakerja_ledger.interfaces.columnar.subjects import (
     subjects_sharing,
 )
 from prakerja_ledger.interfaces.columnar.values import flat, listed
+from prakerja_ledger.interfaces.columnar.wanted import Wanted
 
+ALL: Final = Wanted()
 NOBODY: Final = ""
 """The subject of a line that holds no event; its source, its id and its kind too."""
 _AT_ONCE: Final = 1 << 14
@@ -81,19 +83,22 @@ class ColumnarHistory:
 
     # --- in the order of recording ----------------------------------------------------------------
 
-    def in_order(self) -> Iterator[Rows]:
-        """All rows, blank lines too, in the order of recording."""
+    def in_order(self, wanted: Wanted = ALL, tick: Tick = no_tick) -> Iterator[Rows]:
+        """The rows that are wanted, blank lines too, in the order of recording.
+
+        `tick` is called while rows are put into order, with the number of those looked at.
+        """
         with explained(self.name):
             last = 0
-            for table in self._by_position():
+            for table in self._by_position(wanted, tick):
                 for start in range(0, table.num_rows, _AT_ONCE):
                     rows = decode(table.slice(start, _AT_ONCE), self.programme)
                     last = check_rising(rows.numbers, last)
                     yield rows
 
-    def rows(self) -> Iterator[Row]:
-        """Rows that are no blank lines, in the order of recording."""
-        for rows in self.in_order():
+    def rows(self, wanted: Wanted = ALL, tick: Tick = no_tick) -> Iterator[Row]:
+        """The rows that are wanted and no blank lines, in the order of recording."""
+        for rows in self.in_order(wanted, tick):
             yield from filled(rows, 0, len(rows.numbers))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
@@ -102,17 +107,22 @@ class ColumnarHistory:
             for place, number in enumerate(rows.numbers):
                 yield number, rows.line(place)
 
-    def _by_position(self) -> Iterator[Any]:
+    def _by_position(self, wanted: Wanted, tick: Tick) -> Iterator[Any]:
         if _rise([span for part in self._parts for span in part.spans("position")]):
             for part, group in groups(self._parts):
-                table = pa.concat_tables(plain(one, SCHEMA) for one in part.read(group))
+                table = pa.concat_tables(
+                    plain(_those(wanted, one), SCHEMA) for one in part.read(group)
+                )
                 yield table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
             return
         sorter = Sorter(["position"])
         self._closing.callback(sorter.close)
+        count = 0
         for part, group in groups(self._parts):
             for table in part.read(group):
-                sorter.add(plain(table, SCHEMA))
+                sorter.add(plain(_those(wanted, table), SCHEMA))
+                count += table.num_rows
+                tick(count)
         yield from sorter.tables()
 
     # --- judged, participant by participant -------------------------------------------------------
@@ -278,6 +288,20 @@ class ColumnarHistory:
             total += count
             found[number] = total
         return found
+
+
+def _those(wanted: Wanted, table: Any) -> Any:
+    """The rows of a table that are wanted."""
+    if wanted == ALL:
+        return table
+    position = table.column("position").cast(pa.int64())
+    mask = pc.greater(position, wanted.behind)
+    if wanted.upto is not None:
+        mask = pc.and_(mask, pc.less_equal(position, wanted.upto))
+    if wanted.only is not None:
+        some = pa.array(sorted(wanted.only), pa.int64())
+        mask = pc.and_(mask, pc.is_in(position, value_set=some))
+    return table.filter(mask)
 
 
 def _number(row: Row) -> int:
