@@ -22,3 +22,5 @@ class Asked(NamedTuple):
 
     engine: Engine = Engine.AUTO
     memory_limit: str = MEMORY_LIMIT
+    processes: int = 1
+    """How many the law may take for a large Parquet history."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from pathlib import Path
@@ -25,6 +25,7 @@ from prakerja_ledger.interfaces.columnar.sniffing import is_columnar, parts_of, 
 from prakerja_ledger.interfaces.source import (
     Tally,
     Tick,
+    checked,
     is_ledger,
     no_tick,
     recorded_lines,
@@ -34,9 +35,11 @@ from prakerja_ledger.ledger.urls import check_source, without_password
 from prakerja_ledger.reading.view import View
 
 if TYPE_CHECKING:
+    from prakerja_ledger.bulk.engine import Bulk
     from prakerja_ledger.interfaces.columnar.judging import AsideByNumber
     from prakerja_ledger.interfaces.columnar.reading import ColumnarHistory
     from prakerja_ledger.interfaces.columnar.setwise import SetwiseHistory
+    from prakerja_ledger.interfaces.together.history import Together
 
 LARGE: Final = 200_000
 """Rows of a Parquet history from which set operations answer by themselves."""
@@ -45,10 +48,15 @@ _EXTRA: Final = "it needs the package duckdb: pip install 'prakerja-ledger[bulk]
 
 
 class Answers(Protocol):
-    """What an engine says of a whole history in one view."""
+    """What is said of a whole history in one view."""
 
-    withheld: list[tuple[str, date]]
-    undecided: list[tuple[str, date]]
+    @property
+    def withheld(self) -> list[tuple[str, date]]:
+        """Participants whose statement is an error, and the day that the calendar lacks."""
+
+    @property
+    def undecided(self) -> list[tuple[str, date]]:
+        """Participants of whom a finding cannot be judged, and the day that the calendar lacks."""
 
     def statements(self) -> Iterator[bytes]:
         """Every statement as JSON with its LF, in pieces of any length."""
@@ -59,11 +67,62 @@ class Answers(Protocol):
     def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
         """Rows as `unpaid` prints them, all or the first so many."""
 
-    def unpaid_by_cause(self) -> list[tuple[Any, ...]]:
-        """Of lines with money unpaid, by first cause and owner: how many, unpaid, overdue."""
+    def findings(self) -> Iterator[bytes]:
+        """Every finding as JSON with its LF, in pieces of any length."""
+
+
+class ByShares:
+    """The law's answers, of several processes that read shares of a Parquet history."""
+
+    def __init__(self, together: Together) -> None:
+        self._together = together
+
+    @property
+    def tally(self) -> Tally | None:
+        """What became of the rows; None before the first answer has come to its end."""
+        return self._together.tally
+
+    @property
+    def withheld(self) -> list[tuple[str, date]]:
+        return self._together.withheld
+
+    @property
+    def undecided(self) -> list[tuple[str, date]]:
+        return self._together.undecided
+
+    def statements(self) -> Iterator[bytes]:
+        """Every statement as JSON with its LF, in pieces of any length."""
+        return self._together.statements()
+
+    def totals(self, by: str) -> list[tuple[Any, ...]]:
+        """Rows as `totals` prints them."""
+        return [
+            (key, total.participants, total.lines, total.entitlement, *total.amounts.values())
+            for key, total in self._together.totals(by).items()
+        ]
+
+    def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
+        """Rows as `unpaid` prints them, all or the first so many."""
+        return self._together.unpaid()[:most]
 
     def findings(self) -> Iterator[bytes]:
         """Every finding as JSON with its LF, in pieces of any length."""
+        return self._together.findings()
+
+
+@contextmanager
+def open_shares(
+    source: str, programme: Programme, view: View, asked: Asked, tick: Tick = no_tick
+) -> Iterator[ByShares | None]:
+    """A Parquet history that several processes read by the law; None where that cannot be."""
+    if is_ledger(source) or not is_columnar(source):
+        yield None
+        return
+    reader(source)  # raises where the extra is missing
+    from prakerja_ledger.interfaces.together.history import together  # noqa: PLC0415  # Arrow
+
+    with together(source, programme, view, asked.processes, tick) as found:
+        yield None if found is None else ByShares(found)
 
 
 class OtherEngine(Exception):
@@ -76,7 +135,7 @@ class Whole:
 
     name: str
     tally: Tally | None
-    answers: Callable[[View], Answers]
+    answers: Callable[[View], Bulk]
     movers: Callable[[View, View], list[str]]
     """Participants, by id, of whom anything may have moved between two views."""
 
@@ -152,6 +211,28 @@ def checked_whole(
         found.judge()
         tally.recorded = found.count
         return _turned_away(path, programme, tally, found.aside)
+
+
+def checked_in_shares(
+    paths: Sequence[str],
+    programme: Programme,
+    tallies: dict[str, Tally],
+    asked: Asked,
+    tick: Tick = no_tick,
+) -> Iterator[tuple[str, int, Outcome]]:
+    """`source.checked`, by several processes where one Parquet history can be shared out to them."""
+    if len(paths) == 1 and is_columnar(paths[0]):
+        reader(paths[0])  # raises where the extra is missing
+        from prakerja_ledger.interfaces.together.history import together  # noqa: PLC0415  # Arrow
+
+        with together(paths[0], programme, None, asked.processes, tick) as found:
+            if found is not None:
+                for number, outcome in found.outcomes():
+                    yield paths[0], number, outcome
+                assert found.tally is not None, "it has come to its end"
+                tallies[paths[0]] = found.tally
+                return
+    yield from checked(paths, programme, tallies, tick)
 
 
 def _turned_away(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import os
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -93,7 +94,7 @@ _SIZE: Final = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?[KMGT]i?B")
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--engine` and `--memory-limit`, as one argument `asked`."""
+    """`--engine`, `--memory-limit` and `--processes`, as one argument `asked`."""
 
     @click.option(
         "--engine",
@@ -110,9 +111,16 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="What DuckDB may hold in memory; the rest goes to the temporary folder.",
     )
+    @click.option(
+        "--processes",
+        type=click.IntRange(1, 64),
+        default=lambda: os.cpu_count() or 1,
+        show_default="one a core",
+        help="How many processes the law takes for a large Parquet history.",
+    )
     @functools.wraps(command)
-    def wrapped(*args: Any, engine: str, memory_limit: str, **options: Any) -> Any:
-        return command(*args, asked=Asked(Engine(engine), memory_limit), **options)
+    def wrapped(*args: Any, engine: str, memory_limit: str, processes: int, **options: Any) -> Any:
+        return command(*args, asked=Asked(Engine(engine), memory_limit, processes), **options)
 
     return wrapped
 

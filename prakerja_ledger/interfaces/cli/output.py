@@ -214,6 +214,14 @@ class Skipping:
         sys.stdout.buffer.flush()
 
 
+def write_pieces(pieces: Iterable[bytes], *, written: int = 0) -> None:
+    """Results in pieces of any length; `written` as in `write_lines`."""
+    out = Skipping(written)
+    for piece in pieces:
+        out.write(piece)
+    out.flush()
+
+
 def write_lines(lines: Iterable[str], *, written: int = 0) -> None:
     """Results, a line each, in UTF-8 whatever the locale says, many at a time.
 

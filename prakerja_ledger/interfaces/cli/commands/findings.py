@@ -17,7 +17,7 @@ from prakerja_ledger.interfaces.cli.commands.reader import (
     view_line,
     write_csv,
 )
-from prakerja_ledger.interfaces.cli.commands.whole import Found, WholeReader, answered
+from prakerja_ledger.interfaces.cli.commands.whole import AnsweredReader, Found, answered
 from prakerja_ledger.interfaces.cli.options import (
     csv_option,
     engine_options,
@@ -72,7 +72,7 @@ def findings_command(  # one argument an option
         else:
             show(reader, found)
 
-    def by_engine(whole: WholeReader) -> None:
+    def by_engine(whole: AnsweredReader) -> None:
         if as_json:
             output.write_bytes(whole.findings(code))
         else:
@@ -91,6 +91,7 @@ def findings_command(  # one argument an option
         words,
         asked,
         by_engine=by_engine,
+        by_shares=by_engine,
         by_law=by_law,
     )
 

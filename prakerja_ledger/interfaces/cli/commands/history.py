@@ -25,13 +25,17 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.columnar.sniffing import is_columnar
 from prakerja_ledger.interfaces.columnar.sniffing import writer as parquet_writer
-from prakerja_ledger.interfaces.engines import OtherEngine, checked_whole, wants_engine
+from prakerja_ledger.interfaces.engines import (
+    OtherEngine,
+    checked_in_shares,
+    checked_whole,
+    wants_engine,
+)
 from prakerja_ledger.interfaces.history_file import Line
 from prakerja_ledger.interfaces.quarantine import QuarantineFile, reasons_beside
 from prakerja_ledger.interfaces.source import (
     Tally,
     check_readable,
-    checked,
     is_ledger,
     lines_with_numbers,
     recorded_lines,
@@ -91,7 +95,7 @@ def _checked(
             return tallies, checked_whole(histories[0], programme, tally, asked, tick)
         except OtherEngine as error:
             complain_of_engine(words, histories[0], error)
-    return tallies, checked(histories, programme, tallies, tick)
+    return tallies, checked_in_shares(histories, programme, tallies, asked, tick)
 
 
 def _refuse_ledgers(histories: tuple[str, ...]) -> None:

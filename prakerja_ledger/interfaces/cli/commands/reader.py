@@ -40,6 +40,10 @@ class Speaker:
     status: Status = field(init=False, default=Status.DONE)
 
     def __attrs_post_init__(self) -> None:
+        """Begin with what is known of the source."""
+        self.complain_of_quarantine()
+
+    def complain_of_quarantine(self) -> None:
         """Quarantined lines have no effect; nobody should learn that from a wrong sum."""
         if self.tally is not None and self.tally.quarantined:
             self.worsen(Status.QUARANTINED)

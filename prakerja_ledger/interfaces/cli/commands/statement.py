@@ -19,7 +19,7 @@ from prakerja_ledger.interfaces.cli.commands.reader import (
     statement_title,
     view_line,
 )
-from prakerja_ledger.interfaces.cli.commands.whole import WholeReader, answered
+from prakerja_ledger.interfaces.cli.commands.whole import AnsweredReader, answered
 from prakerja_ledger.interfaces.cli.options import (
     engine_options,
     holidays_option,
@@ -81,7 +81,7 @@ def _write_all(source: str, view: View, holidays: str | None, words: Words, aske
     """Every statement as JSON. Where an engine gives up half-way, the law goes on at the same byte."""
     written = 0
 
-    def by_engine(whole: WholeReader) -> None:
+    def by_engine(whole: AnsweredReader) -> None:
         nonlocal written
         for piece in whole.statements():
             sys.stdout.buffer.write(piece)

@@ -86,6 +86,7 @@ def totals_command(  # one argument an option
         words,
         asked,
         by_engine=lambda whole: show(whole, whole.totals(by)),
+        by_shares=lambda shared: show(shared, shared.totals(by)),
         by_law=lambda reader: show(reader, sums.totals(reader.statements(), by)),
     )
 

@@ -18,7 +18,7 @@ from prakerja_ledger.interfaces.cli.commands.reader import (
     view_line,
     write_csv,
 )
-from prakerja_ledger.interfaces.cli.commands.whole import WholeReader, answered
+from prakerja_ledger.interfaces.cli.commands.whole import AnsweredReader, answered
 from prakerja_ledger.interfaces.cli.options import (
     csv_option,
     engine_options,
@@ -115,7 +115,7 @@ def unpaid_command(  # one argument an option
             reader, rows, lambda _: [o for o, row in zip(unpaid, rows, strict=True) if wanted(row)]
         )
 
-    def by_engine(whole: WholeReader) -> None:
+    def by_engine(whole: AnsweredReader) -> None:
         show(whole, whole.unpaid(), lambda rows: whole.unpaid_lines((r[0], r[2]) for r in rows))
 
     return answered(
@@ -125,6 +125,7 @@ def unpaid_command(  # one argument an option
         words,
         asked,
         by_engine=by_engine,
+        by_shares=by_engine,
         by_law=by_law,
     )
 

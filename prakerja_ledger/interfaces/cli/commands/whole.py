@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attrs import define, frozen
 
@@ -23,6 +23,7 @@ from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.interfaces.engines import (
     Answers,
     OtherEngine,
+    open_shares,
     open_whole,
     wants_engine,
 )
@@ -33,6 +34,9 @@ from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.reading.totals import Key, Total, Unpaid, unpaid_lines
 from prakerja_ledger.reading.view import View
+
+if TYPE_CHECKING:
+    from prakerja_ledger.bulk.engine import Bulk
 
 AT_ONCE: Final = 2_000
 """Participants that are read at once, where set operations have said who is worth a look."""
@@ -58,12 +62,11 @@ class Found:
 
 
 @define(eq=False, kw_only=True)
-class WholeReader(Speaker):
-    """A whole history read by an engine."""
+class AnsweredReader(Speaker):
+    """A whole history, of which answers come ready to be printed."""
 
     answers: Answers
     source: str
-    movers: Callable[[View, View], list[str]]
 
     def statements(self) -> Iterator[bytes]:
         """Every statement as JSON with its LF, in pieces of any length."""
@@ -84,12 +87,6 @@ class WholeReader(Speaker):
         found = self.answers.unpaid()
         self._complain(self.answers.withheld)
         return found
-
-    def differences(self, first: View) -> Iterator[tuple[Participant, Difference]]:
-        """What moved from another view to this one: set operations say of whom, the law walks."""
-        for names in _batches(self.movers(first, self.view), AT_ONCE):
-            with open_history(self.source, self.programme, only=names) as history:
-                yield from walks(self, history, first, self.view, names)
 
     def unpaid_lines(self, lines: Iterable[tuple[str, str]]) -> list[Unpaid]:
         """Unpaid lines, named by participant and line, as the law has them: with the why of each."""
@@ -123,6 +120,20 @@ class WholeReader(Speaker):
             self.complain_of_calendar(participant, error)
 
 
+@define(eq=False, kw_only=True)
+class WholeReader(AnsweredReader):
+    """A whole history read by set operations."""
+
+    answers: Bulk
+    movers: Callable[[View, View], list[str]]
+
+    def differences(self, first: View) -> Iterator[tuple[Participant, Difference]]:
+        """What moved from another view to this one: set operations say of whom, the law walks."""
+        for names in _batches(self.movers(first, self.view), AT_ONCE):
+            with open_history(self.source, self.programme, only=names) as history:
+                yield from walks(self, history, first, self.view, names)
+
+
 def _batches(names: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
     rest = iter(names)
     while batch := tuple(islice(rest, size)):
@@ -149,8 +160,12 @@ def answered(
     *,
     by_engine: Callable[[WholeReader], None],
     by_law: Callable[[Reader], None],
+    by_shares: Callable[[AnsweredReader], None] | None = None,
 ) -> Status:
-    """Answer by an engine if that is asked for or worth it; by the law if not, or if it cannot."""
+    """Answer by set operations if that is asked for or worth it; by the law if not, or if they cannot.
+
+    `by_shares`: the law's answer where several processes can read the source; else, one reads it.
+    """
     if wants_engine(source, asked):
         try:
             with whole_reading(source, view, holidays, words, asked) as whole:
@@ -158,9 +173,41 @@ def answered(
                 return whole.status
         except OtherEngine as error:
             complain_of_engine(words, source, error)
+    if by_shares is not None:
+        with _share_reading(source, view, holidays, words, asked) as shared:
+            if shared is not None:
+                by_shares(shared)
+        if shared is not None:
+            return shared.status
     with reading(source, view, holidays, words) as reader:
         by_law(reader)
         return reader.status
+
+
+@contextmanager
+def _share_reading(
+    source: str, view: View, holidays: str | None, words: Words, asked: Asked
+) -> Iterator[AnsweredReader | None]:
+    programme = programme_with(holidays)
+    with (
+        output.progress(words(N_("lines"))) as tick,
+        open_shares(source, programme, view, asked, tick) as answers,
+    ):
+        if answers is None:
+            yield None
+            return
+        found = AnsweredReader(
+            name=source,
+            tally=None,
+            programme=programme,
+            view=view,
+            words=words,
+            answers=answers,
+            source=source,
+        )
+        yield found
+        found.tally = answers.tally
+        found.complain_of_quarantine()
 
 
 def complain_of_engine(words: Words, source: str, error: OtherEngine) -> None:
