@@ -7,6 +7,7 @@ they are answered for, so that memory holds a few shares' answers and no history
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -214,10 +215,12 @@ def together(
     name: str,
     programme: Programme,
     view: View | None,
-    processes: int,
+    processes: int | None = None,
     tick: Tick = no_tick,
 ) -> Iterator[Together | None]:
     """A Parquet history read by so many processes; None where shares of it cannot stand alone.
+
+    Without a number: one for each core.
 
     That takes one file that this package wrote (its note says which participants share an identity).
     Fewer processes will do where there are few rows. Raises UnreadableSource.
@@ -229,4 +232,5 @@ def together(
             yield None
             return
         few = history.size <= ALONE_UP_TO
-        yield Together(history, shares, view, 1 if few else processes, tick)
+        several = processes or len(os.sched_getaffinity(0))
+        yield Together(history, shares, view, 1 if few else several, tick)
