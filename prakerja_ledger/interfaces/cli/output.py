@@ -189,6 +189,15 @@ def progress(label: str) -> Iterator[Callable[[int], None]]:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
+def write_bytes(lines: Iterable[bytes]) -> None:
+    """Results that are bytes already, a line each."""
+    out = sys.stdout.buffer
+    for line in lines:
+        out.write(line)
+        out.write(b"\n")
+    out.flush()
+
+
 def write_lines(lines: Iterable[str]) -> None:
     """Results, a line each, in UTF-8 whatever the locale says, many at a time."""
     out = sys.stdout.buffer

@@ -59,12 +59,12 @@ class ColumnarHistory:
 
     name: str
     programme: Programme
-    _parts: list[Part] = field(init=False, factory=list)
+    parts: list[Part] = field(init=False, factory=list)
     _closing: ExitStack = field(init=False, factory=ExitStack)
 
     def __enter__(self) -> Self:
-        self._parts = open_parts(parts_of(self.name))
-        for part in self._parts:
+        self.parts = open_parts(parts_of(self.name))
+        for part in self.parts:
             self._closing.callback(part.close)
         return self
 
@@ -91,7 +91,7 @@ class ColumnarHistory:
     def rows(self) -> Iterator[Row]:
         """Rows that are no blank lines, in the order of recording."""
         for rows in self.in_order():
-            yield from _filled(rows, 0, len(rows.numbers))
+            yield from filled(rows, 0, len(rows.numbers))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every line and its number, blank ones too, in the order of recording."""
@@ -100,7 +100,7 @@ class ColumnarHistory:
                 yield number, rows.line(place)
 
     def _by_position(self) -> Iterator[Any]:
-        if _rise([span for part in self._parts for span in part.spans("position")]):
+        if _rise([span for part in self.parts for span in part.spans("position")]):
             for part, group in self._groups():
                 table = pa.concat_tables(plain(one, SCHEMA) for one in part.read(group))
                 yield table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
@@ -116,7 +116,7 @@ class ColumnarHistory:
         """Every row group that has rows."""
         return (
             (part, group)
-            for part in self._parts
+            for part in self.parts
             for group in range(part.groups)
             if part.parquet.metadata.row_group(group).num_rows
         )
@@ -137,12 +137,12 @@ class ColumnarHistory:
             except _Unsorted:
                 return None
             except _Sharing as found:
-                sharing = subjects_sharing(self._parts, found.hashes)
+                sharing = subjects_sharing(self.parts, found.hashes)
             return self._judged(participants, tick, sharing, look=False)
 
     def _known_sharing(self) -> frozenset[str] | None:
         """The subjects that share identities, if a note says so; several files have several notes."""
-        notes = [part.note for part in self._parts]
+        notes = [part.note for part in self.parts]
         return notes[0].sharing if len(notes) == 1 and notes[0] is not None else None
 
     def _judged(
@@ -171,7 +171,7 @@ class ColumnarHistory:
 
     @property
     def _size(self) -> int:
-        return sum(part.rows for part in self._parts)
+        return sum(part.rows for part in self.parts)
 
     def _runs(self, positions: _Positions | None, tick: Tick) -> Iterator[Found]:
         """The rows of one subject after another. Raises _Unsorted where they do not stand so."""
@@ -180,7 +180,7 @@ class ColumnarHistory:
             rows = decode(table, self.programme)
             if positions is not None:
                 positions.add(rows.numbers)
-            for start, end in _stretches(rows.subjects):
+            for start, end in stretches(rows.subjects):
                 given = rows.subjects[start]
                 if given != subject:
                     yield subject, run
@@ -188,14 +188,14 @@ class ColumnarHistory:
                         raise _Unsorted
                     subject, run, last = given, [], 0
                 last = _rising(rows.numbers[start:end], last)
-                run += _filled(rows, start, end)
+                run += filled(rows, start, end)
             count += table.num_rows
             tick(count)
         yield subject, run
 
     def _tables(self) -> Iterator[Any]:
         """All rows as they stand, the files in the order of their first subjects."""
-        for part in sorted(self._parts, key=_first_subject):
+        for part in sorted(self.parts, key=_first_subject):
             for group in range(part.groups):
                 yield from part.read(group)
 
@@ -215,7 +215,7 @@ class ColumnarHistory:
         """The rows of some subjects that are no blank lines, in the order of recording."""
         wanted = sorted(subjects)
         tables: list[Any] = []
-        for part in self._parts:
+        for part in self.parts:
             for group, span in enumerate(part.spans("subject")):
                 if _reaches(span, wanted):
                     tables += _only(part.read(group), "subject", wanted)
@@ -225,7 +225,7 @@ class ColumnarHistory:
         table = table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
         rows = decode(table, self.programme)
         _check_rising(rows.numbers, 0)
-        return _filled(rows, 0, len(rows.numbers))
+        return filled(rows, 0, len(rows.numbers))
 
     # --- a few subjects ---------------------------------------------------------------------------
 
@@ -382,7 +382,7 @@ def _named(outcome: Any) -> int | None:
     return outcome.fields.get("position") if isinstance(outcome, Refusal) else None
 
 
-def _filled(rows: Rows, start: int, end: int) -> list[Row]:
+def filled(rows: Rows, start: int, end: int) -> list[Row]:
     """The rows of a stretch that are no blank lines."""
     found = zip(rows.numbers[start:end], rows.outcomes[start:end], repeat(rows), range(start, end))
     return [_new_tuple(Row, one) for one in found if one[1] is not None]
@@ -391,7 +391,7 @@ def _filled(rows: Rows, start: int, end: int) -> list[Row]:
 _new_tuple = tuple.__new__
 
 
-def _stretches(subjects: list[str]) -> Iterator[tuple[int, int]]:
+def stretches(subjects: list[str]) -> Iterator[tuple[int, int]]:
     """Where the same subject stands in a row: from, and up to but not including."""
     start = 0
     for place, (one, other) in enumerate(pairwise(subjects), 1):

@@ -96,7 +96,7 @@ def audit_command(
         by_wave = totals(summary.watched(reader.statements()), "wave")
         findings = reader.findings()
         summary.participants = sum(1 for _ in reader.evaluation.in_view())
-        output.heading(words(N_("Audit of {source}"), source=reader.history.name))
+        output.heading(words(N_("Audit of {source}"), source=reader.name))
         click.echo(view_line(words, reader.view))
         click.echo()
         _show_counts(words, reader, summary)

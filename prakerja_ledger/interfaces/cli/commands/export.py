@@ -149,12 +149,13 @@ def _write_parquet(
             problem="it would become a part of the very folder that is read. Name another folder.",
         )
     lines: Iterable[tuple[int, Line]]
-    if every_line and not is_ledger(source):
-        lines = lines_with_numbers(source)
-    else:
+    judged = is_ledger(source) or not every_line
+    if judged:
         lines = enumerate(recorded_lines(source, programme, tally), 1)
+    else:
+        lines = lines_with_numbers(source)
     with output.progress(words_of(None)(N_("lines"))) as tick, without_collection():
-        write(lines, target, programme, tick)
+        write(lines, target, programme, tick, judged=judged)
 
 
 def _whole(line: Line) -> bytes:

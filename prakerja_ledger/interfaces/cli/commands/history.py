@@ -12,7 +12,9 @@ import click
 
 from prakerja_ledger.domain.errors import Refusal, UnreadableSource
 from prakerja_ledger.interfaces.cli import output
+from prakerja_ledger.interfaces.cli.commands.whole import complain_of_engine
 from prakerja_ledger.interfaces.cli.options import (
+    engine_options,
     json_option,
     language_option,
     programme_with,
@@ -21,6 +23,7 @@ from prakerja_ledger.interfaces.cli.options import (
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.columnar.sniffing import is_columnar
+from prakerja_ledger.interfaces.engines import OtherEngine, checked_whole, wants_engine
 from prakerja_ledger.interfaces.history_file import OverlongLine
 from prakerja_ledger.interfaces.quarantine import QuarantineFile, reasons_beside
 from prakerja_ledger.interfaces.source import (
@@ -37,14 +40,20 @@ from prakerja_ledger.interfaces.source import (
 from prakerja_ledger.ledger.urls import without_password
 
 if TYPE_CHECKING:
+    from prakerja_ledger.domain.register import Outcome
+    from prakerja_ledger.domain.schemes import Programme
+    from prakerja_ledger.interfaces.asked import Asked
     from prakerja_ledger.ledger.importing import Importer
 
 
 @click.command("check", short_help="Read and judge histories without recording.")
 @click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
 @json_option
+@engine_options
 @language_option
-def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -> Status:
+def check_command(
+    histories: tuple[str, ...], as_json: bool, asked: Asked, lang: str | None
+) -> Status:
     """Read and judge histories without recording.
 
     Prints how many lines would be recorded, are duplicates, or are quarantined, and for every
@@ -56,10 +65,10 @@ def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -
     """
     words = words_of(lang)
     programme = programme_with(None)
-    tallies = {path: Tally() for path in histories}
     _refuse_ledgers(histories)
     with output.progress(words(N_("lines"))) as tick, without_collection():
-        for file, number, outcome in checked(histories, programme, tallies, tick):
+        tallies, found = _checked(histories, programme, asked, words, tick)
+        for file, number, outcome in found:
             if isinstance(outcome, Refusal) and not as_json:
                 click.echo(_quarantined(words, file, number, outcome))
     if as_json:
@@ -67,6 +76,20 @@ def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -
     else:
         click.echo(_counts(words, list(tallies.values())))
     return status_of(list(tallies.values()))
+
+
+def _checked(
+    histories: tuple[str, ...], programme: Programme, asked: Asked, words: Words, tick: Tick
+) -> tuple[dict[str, Tally], Iterator[tuple[str, int, Outcome]]]:
+    """Tallies that fill as the lines that are not recorded are gone through."""
+    tallies = {path: Tally() for path in histories}
+    if len(histories) == 1 and is_columnar(histories[0]) and wants_engine(histories[0], asked):
+        try:
+            (tally,) = tallies.values()
+            return tallies, checked_whole(histories[0], programme, tally, asked, tick)
+        except OtherEngine as error:
+            complain_of_engine(words, histories[0], error)
+    return tallies, checked(histories, programme, tallies, tick)
 
 
 def _refuse_ledgers(histories: tuple[str, ...]) -> None:

@@ -10,13 +10,17 @@ import click
 
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant
+from prakerja_ledger.interfaces.asked import Asked
 from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.commands.reader import (
+    Reader,
     reading,
     statement_title,
     view_line,
 )
+from prakerja_ledger.interfaces.cli.commands.whole import WholeReader, answered
 from prakerja_ledger.interfaces.cli.options import (
+    engine_options,
     holidays_option,
     json_option,
     language_option,
@@ -35,6 +39,7 @@ from prakerja_ledger.reading import statement as law
 @click.argument("participants", nargs=-1, metavar="[PARTICIPANT]...")
 @view_options
 @json_option
+@engine_options
 @holidays_option
 @language_option
 def statement_command(
@@ -43,6 +48,7 @@ def statement_command(
     as_of: date | None,
     known_at: Instant | None,
     as_json: bool,
+    asked: Asked,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -55,6 +61,17 @@ def statement_command(
               prakerja-ledger statement sqlite:///ledger.db --json > statements.jsonl
     """
     words = words_of(lang)
+    if as_json and not participants:
+        view = view_of(as_of, known_at)
+        return answered(
+            source,
+            view,
+            holidays,
+            words,
+            asked,
+            by_engine=WholeReader.write_statements,
+            by_law=_write_all,
+        )
     with reading(source, view_of(as_of, known_at), holidays, words, participants) as reader:
         statements = reader.statements(participants)
         if as_json:
@@ -65,6 +82,10 @@ def statement_command(
                     click.echo()
                 _show_statement(words, one, reader.programme)
         return reader.status
+
+
+def _write_all(reader: Reader) -> None:
+    output.write_lines(statement_json(one) for one in reader.statements())
 
 
 def _show_statement(words: Words, statement: law.Statement, programme: Programme) -> None:
