@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from prakerja_ledger.bulk.engine import Bulk
+from prakerja_ledger.bulk.setting import NotForBulk
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.interfaces import engines
 from prakerja_ledger.interfaces.columnar.writing import seal, write_columnar
@@ -205,6 +208,24 @@ def test_instants_that_no_column_holds_are_left_to_the_law(tmp_path: Path):
     assert (sets.out, sets.status) == (law.out, law.status)
     assert "read line by line" in sets.err
     assert "finer than a microsecond" in sets.err
+
+
+def test_where_set_operations_give_up_half_way_the_law_goes_on_at_the_same_byte(
+    cohort: Path, monkeypatch: pytest.MonkeyPatch
+):
+    question = ("statement", "--json", "--as-of", AS_OF)
+    law = ask("python", cohort, question)
+    whole = Bulk.statements
+
+    def giving_up(bulk: Bulk) -> Iterator[bytes]:
+        yield next(iter(whole(bulk)))[:1_000]
+        raise NotForBulk("a number is too large")
+
+    monkeypatch.setattr(Bulk, "statements", giving_up)
+    sets = ask("duckdb", cohort, question)
+
+    assert "a number is too large" in sets.err
+    assert (sets.out, sets.status) == (law.out, law.status)
 
 
 def test_a_large_parquet_history_is_answered_by_set_operations_unasked(

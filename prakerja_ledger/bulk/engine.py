@@ -16,6 +16,8 @@ from prakerja_ledger.reading.view import View
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from prakerja_ledger.bulk.connection import Interruptible
+
 Row = tuple[Any, ...]
 Tick = Callable[[int], None]
 """Called with the number of events read so far, now and then."""
@@ -57,7 +59,7 @@ class Bulk:
 
     def __init__(
         self,
-        connection: DuckDBPyConnection,
+        connection: DuckDBPyConnection | Interruptible,
         programme: Programme,
         view: View,
         *,

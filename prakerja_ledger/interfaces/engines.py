@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 LARGE: Final = 200_000
 """Rows of a Parquet history from which set operations answer by themselves."""
 _LONGEST_REASON: Final = 200
-_INTERRUPTED: Final = "interrupt"
 _EXTRA: Final = "it needs the package duckdb: pip install 'prakerja-ledger[bulk]'."
 
 
@@ -195,7 +194,8 @@ def _set_out(
         import duckdb  # noqa: PLC0415  # an extra
     except ModuleNotFoundError:
         raise UnreadableSource(source=history.name, problem=_EXTRA) from None
-    from prakerja_ledger.bulk.setting import NotForBulk  # noqa: PLC0415  # DuckDB, an extra
+    from prakerja_ledger.bulk.connection import Interruptible  # noqa: PLC0415  # DuckDB, an extra
+    from prakerja_ledger.bulk.setting import NotForBulk  # noqa: PLC0415
     from prakerja_ledger.interfaces.columnar.setwise import SetwiseHistory  # noqa: PLC0415
 
     config: dict[str, Any] = {
@@ -205,7 +205,7 @@ def _set_out(
         "autoload_known_extensions": "false",
     }
     try:
-        with duckdb.connect(config=config) as connection:
+        with closing(Interruptible(duckdb.connect(config=config))) as connection:
             yield SetwiseHistory(history, connection, folder, tick)
     except duckdb.OutOfMemoryException:
         raise UnreadableSource(
@@ -214,8 +214,8 @@ def _set_out(
             "or room on the disk of the temporary folder (TMPDIR).",
         ) from None
     except (duckdb.InterruptException, RuntimeError) as error:
-        if _INTERRUPTED not in str(error).lower():
+        if "interrupt" not in str(error).lower():
             raise
-        raise KeyboardInterrupt from None  # how DuckDB hands on the signal that ended a query
+        raise KeyboardInterrupt from None  # a signal that reached DuckDB while rows were fetched
     except (NotForBulk, duckdb.Error) as error:
         raise OtherEngine(" ".join(str(error).split())[:_LONGEST_REASON]) from error

@@ -35,6 +35,8 @@ from prakerja_ledger.interfaces.columnar.rows import APART, decode, to_microseco
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from prakerja_ledger.bulk.connection import Interruptible
+
 Tick = Callable[[int], None]
 _AT_ONCE: Final = 1 << 14
 _NOT_NULL: Final = tuple(one.name for one in ENVELOPE if not one.nullable)
@@ -50,7 +52,7 @@ class SetwiseHistory:
     """
 
     history: ColumnarHistory
-    connection: DuckDBPyConnection
+    connection: Interruptible
     folder: Path
     tick: Tick
     aside: AsideByNumber = field(init=False, factory=AsideByNumber)

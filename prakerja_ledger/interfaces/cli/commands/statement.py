@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -32,6 +33,7 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.interfaces.json_output import statement_json
 from prakerja_ledger.reading import statement as law
+from prakerja_ledger.reading.view import View
 
 
 @click.command("statement", short_help="Owed, paid, unpaid, line by line, and why.")
@@ -62,16 +64,7 @@ def statement_command(
     """
     words = words_of(lang)
     if as_json and not participants:
-        view = view_of(as_of, known_at)
-        return answered(
-            source,
-            view,
-            holidays,
-            words,
-            asked,
-            by_engine=WholeReader.write_statements,
-            by_law=_write_all,
-        )
+        return _write_all(source, view_of(as_of, known_at), holidays, words, asked)
     with reading(source, view_of(as_of, known_at), holidays, words, participants) as reader:
         statements = reader.statements(participants)
         if as_json:
@@ -84,8 +77,21 @@ def statement_command(
         return reader.status
 
 
-def _write_all(reader: Reader) -> None:
-    output.write_lines(statement_json(one) for one in reader.statements())
+def _write_all(source: str, view: View, holidays: str | None, words: Words, asked: Asked) -> Status:
+    """Every statement as JSON. Where an engine gives up half-way, the law goes on at the same byte."""
+    written = 0
+
+    def by_engine(whole: WholeReader) -> None:
+        nonlocal written
+        for piece in whole.statements():
+            sys.stdout.buffer.write(piece)
+            written += len(piece)
+        sys.stdout.buffer.flush()
+
+    def by_law(reader: Reader) -> None:
+        output.write_lines(map(statement_json, reader.statements()), written=written)
+
+    return answered(source, view, holidays, words, asked, by_engine=by_engine, by_law=by_law)
 
 
 def _show_statement(words: Words, statement: law.Statement, programme: Programme) -> None:

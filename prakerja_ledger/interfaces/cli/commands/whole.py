@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -59,11 +58,9 @@ class WholeReader(Speaker):
     answers: Answers
     source: str
 
-    def write_statements(self) -> None:
-        """Every statement as JSON, to standard output."""
-        for piece in self.answers.statements():
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+    def statements(self) -> Iterator[bytes]:
+        """Every statement as JSON with its LF, in pieces of any length."""
+        yield from self.answers.statements()
         self._complain(self.answers.withheld)
 
     def totals(self, by: str) -> dict[Key, Total]:
