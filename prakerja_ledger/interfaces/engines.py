@@ -84,11 +84,11 @@ def wants_engine(source: str, asked: Asked) -> bool:
         return False  # reading and judging line by line is most of the work there
     if importlib.util.find_spec("duckdb") is None or importlib.util.find_spec("pyarrow") is None:
         return False
-    from pyarrow import parquet  # noqa: PLC0415  # an extra
+    from pyarrow import ArrowException, parquet  # noqa: PLC0415  # an extra
 
     try:
         rows: int = sum(parquet.read_metadata(path).num_rows for path in parts_of(source))
-    except (OSError, ValueError):
+    except (ArrowException, OSError, ValueError):
         return False  # the reader says what is wrong with it
     return rows >= LARGE
 
