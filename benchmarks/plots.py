@@ -125,12 +125,12 @@ def _by_events(
     kinds: dict[str, list[Sequence[Cost]]] = {}
     for found in costs.values():
         kinds.setdefault(_kind(found[0]), []).append(found)
-    figure, panels = plt.subplots(1, len(kinds), figsize=(4.2 * len(kinds), 4.4), sharey=True, squeeze=False)
+    figure, panels = plt.subplots(1, len(kinds), figsize=(4.2 * len(kinds), 6.6), sharex=True, sharey=True, squeeze=False)
     for axes, (kind, lines) in zip(panels[0], kinds.items(), strict=True):
         axes.set_title(kind, fontsize=9)
         _lines(axes, lines, value)
     panels[0][0].set_ylabel(label)
-    figure.tight_layout()
+    figure.subplots_adjust(bottom=0.4, wspace=0.08)  # room for what the lines are, below
     return figure
 
 
@@ -156,7 +156,7 @@ def _lines(axes: Axes, lines: Sequence[Sequence[Cost]], value: Callable[[Cost], 
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_PLAIN)
     axes.set_xlabel("events in the history")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize=8, ncols=1)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize=8, ncols=1)
 
 
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
