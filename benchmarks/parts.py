@@ -46,6 +46,8 @@ class Bench:
 
     folder: Path
     scale: float = 1.0
+    rounds: int = 5
+    """The most runs of anything."""
 
     def facts(self, share: float = 1.0) -> Facts:
         """A history of that share of the participants."""
@@ -145,15 +147,17 @@ def run(command: Sequence[str], output: Path, limit: float = 1_200) -> Ran:
     return Ran(seconds, peak, output)
 
 
-def measured(subjects: Sequence[Subject]) -> list[Cost]:
+def measured(subjects: Sequence[Subject], rounds: int) -> list[Cost]:
     """Run every subject, a round of all after another, so that the machine's mood falls on all alike.
+
+    At most so many rounds.
 
     Whoever gives the two sums of the rivals must give the same for the same number of events.
     """
     costs: dict[tuple[int, str], Cost] = {}
     sums: dict[int, list[int]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(max(subject.runs for subject in subjects)):
+        for turn in range(min(rounds, max(subject.runs for subject in subjects))):
             for place, subject in enumerate(subjects):
                 if turn >= subject.runs:
                     continue

@@ -56,7 +56,7 @@ class Sums:
         subjects: list[Subject] = []
         for facts, runs in ((small, 5), (middle, 3), (large, 3)):
             subjects += self._of(facts, runs, whole=facts is large)
-        return {"costs": as_json(measured(subjects)), "bytes": self._bytes(large, middle)}
+        return {"costs": as_json(measured(subjects, bench.rounds)), "bytes": self._bytes(large, middle)}
 
     def _of(self, facts: Facts, runs: int, *, whole: bool) -> Iterator[Subject]:
         events = facts.events
@@ -133,7 +133,7 @@ class Answers:
                 subjects += self._engine("python", facts, folder, runs=1, only=("totals by wave",))
             subjects.append(self._one(facts))
         subjects.append(self._simulate(middle, folder))
-        costs = measured(subjects)
+        costs = measured(subjects, bench.rounds)
         same = self._same(subjects)
         for path in folder.iterdir():
             path.unlink()
@@ -203,7 +203,7 @@ class Books:
             subjects += self._of(facts, runs, tools)
         entries = {str(facts.events): _entries(facts.journal) for facts in (small, middle)}
         return {
-            "costs": as_json(measured(subjects)),
+            "costs": as_json(measured(subjects, bench.rounds)),
             "entries": entries,
             "bytes": [("journal", middle.events, middle.journal.stat().st_size)],
         }
@@ -263,8 +263,8 @@ class Stores:
             ]
         more: dict[str, Any] = {"runs": 3, "phased": True, "note": "(a server, by its client's clock)"}
         subjects.append(rival("umadb-store", "UmaDB", small.lines, small.events, **more))
-        costs = measured(subjects)
-        costs += self._own(small, middle)
+        costs = measured(subjects, bench.rounds)
+        costs += self._own(small, middle, bench.rounds)
         sizes = [("stock eventsourcing, SQLite", middle.events, _stock(middle).stat().st_size)]
         sizes.append(("our ledger, SQLite", middle.events, _ledger(middle).stat().st_size))
         for facts in (small, middle):
@@ -272,7 +272,7 @@ class Stores:
             _ledger(facts).unlink()
         return {"costs": as_json(costs), "bytes": sizes}
 
-    def _own(self, small: Facts, middle: Facts) -> list[Cost]:
+    def _own(self, small: Facts, middle: Facts, rounds: int) -> list[Cost]:
         """Our own ledger; an import is one run, since a second one would record nothing."""
         subjects = []
         for facts in (small, middle):
@@ -293,7 +293,7 @@ class Stores:
                     whose=OURS,
                 ),
             ]
-        return measured(subjects)
+        return measured(subjects, rounds)
 
     def page(self, found: dict[str, Any]) -> str:
         costs = from_json(found["costs"])

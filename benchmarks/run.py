@@ -369,6 +369,7 @@ def asked_for() -> argparse.Namespace:
             f"--{name}", action="append_const", dest="only", const=name, help=f"--only {name}"
         )
     arguments.add_argument("--runs", type=int, default=5, help="of the older parts")
+    arguments.add_argument("--rounds", type=int, default=5, help="the most runs of the newer parts")
     arguments.add_argument("--scale", type=float, default=1.0, help="smaller for a quick look")
     arguments.add_argument("--seconds", type=float, default=60, help="of each load of the service")
     arguments.add_argument("--folder", type=Path, default=Path("build/bench"), help="for the histories")
@@ -394,7 +395,7 @@ def main() -> None:
         )
     with tempfile.TemporaryDirectory() as name:
         asked = Run(Path(name), given.runs, given.scale, given.seconds)
-        bench = Bench(given.folder, given.scale)
+        bench = Bench(given.folder, given.scale, given.rounds)
         for part in given.only or [*NEWER, *OLDER]:
             began = time.monotonic()
             fresh = measured(part, asked, bench, given.results)
