@@ -14,13 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks import executing, histories, plots, programme, projecting, reading, serving, writing
 from benchmarks.measure import LEDGER, Row, peak_memory_mib
@@ -314,29 +314,32 @@ def measured(name: str, asked: Run, bench: Bench, results: Path) -> str:
     """The sections of one part, measured now; of a newer one what was found is kept."""
     if name in OLDER:
         return OLDER[name](asked)
-    part = NEWER[name]
     found = {
         "measured": date.today().isoformat(),
         "machine": machine(),
         "versions": versions(),
-        **part.measure(bench),
+        **NEWER[name].measure(bench),
     }
     results.mkdir(parents=True, exist_ok=True)
-    kept = results / f"{name}.json"
-    kept.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return part.page(json.loads(kept.read_text(encoding="utf-8")))
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    (results / f"{name}.json").write_text(text, encoding="utf-8")
+    return NEWER[name].page(json.loads(text))
 
 
-def glance(results: Path, folder: Path) -> str:
-    """The plots of all that was ever kept, and what it was measured with."""
-    kept = {
+def kept(results: Path) -> dict[str, dict[str, Any]]:
+    """What the newer parts found when they were last measured."""
+    return {
         name: json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
         for name in NEWER
         if (results / f"{name}.json").exists()
     }
-    text = plots.section(kept, folder)
-    for name, found in kept.items():
-        text += f"- {name}: {found['measured']}, {found['machine']}; {found['versions']}\n"
+
+
+def glance(found: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
+    """The plots of all that is kept, and what it was measured with."""
+    text = plots.section(found, folder)
+    for name, part in found.items():
+        text += f"- {name}: {part['measured']}, {part['machine']}; {part['versions']}\n"
     return f"{text}\n"
 
 
@@ -364,6 +367,9 @@ def asked_for() -> argparse.Namespace:
         "--only", action="append", choices=names, metavar="PART",
         help=f"renew the sections of this part alone, may repeat; one of {', '.join(names)}",
     )  # fmt: skip
+    arguments.add_argument(
+        "--kept", action="store_true", help="measure nothing: write the newer parts as last measured"
+    )
     for name in ("commands", "projections", "serving"):
         arguments.add_argument(
             f"--{name}", action="append_const", dest="only", const=name, help=f"--only {name}"
@@ -382,6 +388,9 @@ def asked_for() -> argparse.Namespace:
 def main() -> None:
     """Run it all, or some parts; the page is written after each, so that an interruption loses one."""
     given = asked_for()
+    if given.kept:
+        write_kept(given.results, given.output)
+        return
     if given.only and given.output:
         page = given.output.read_text(encoding="utf-8")
     else:
@@ -404,8 +413,18 @@ def main() -> None:
             page = renewed(page, fresh, date.today().isoformat() if given.only else None)
             if given.output:
                 if part in NEWER:
-                    page = renewed(page, glance(given.results, given.output.parent / "plots"), None)
+                    found = kept(given.results)
+                    page = renewed(page, glance(found, given.output.parent / "plots"), None)
                 given.output.write_text(page, encoding="utf-8")
+
+
+def write_kept(results: Path, output: Path) -> None:
+    """The page with the newer parts as they were last measured, and nothing measured now."""
+    found = kept(results)
+    page = renewed(output.read_text(encoding="utf-8"), glance(found, output.parent / "plots"), None)
+    for name, part in found.items():
+        page = renewed(page, NEWER[name].page(part), part["measured"])
+    output.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
