@@ -47,8 +47,7 @@ ONE = "one participant"
 
 def draw(results: Mapping[str, Mapping[str, Any]], folder: Path) -> list[str]:
     """Draw what the results allow; gives the names of the plots drawn."""
-    costs = [cost for found in results.values() for cost in from_json(found.get("costs", ()))]
-    costs = [cost for cost in costs if not cost.name.startswith(ONE)]
+    costs = _whole_histories(results)
     if not costs:
         return []
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +58,12 @@ def draw(results: Mapping[str, Mapping[str, Any]], folder: Path) -> list[str]:
             _save(_slopes(several), folder / "slopes.svg")
             _save(_memory(several), folder / "memory.svg")
     return list(PLOTS) if several else ["cost"]
+
+
+def _whole_histories(results: Mapping[str, Mapping[str, Any]]) -> list[Cost]:
+    """What was asked of all the events; one participant's share of them is no cost an event."""
+    costs = [cost for found in results.values() for cost in from_json(found.get("costs", ()))]
+    return [cost for cost in costs if not cost.name.startswith(ONE)]
 
 
 def _save(figure: Any, path: Path) -> None:
@@ -179,28 +184,31 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
     text = "## At a glance\n\n"
     for name in drawn:
         text += f"![{PLOTS[name]}]({folder.name}/{name}.svg)\n\n"
-    costs = [cost for found in results.values() for cost in from_json(found.get("costs", ()))]
-    text += "How the cost of an event grows with their number, start-up included:\n\n"
+    costs = _whole_histories(results)
+    text += "How the cost of an event grows with their number, start-up included; and without it, by the quickest runs, what each further event costs:\n\n"
     return text + growth_table(_at_several_sizes(costs))
 
 
 def growth_table(costs: Mapping[str, Sequence[Cost]]) -> str:
-    """Microseconds an event at each size, and the last in terms of the first and of the one before."""
+    """Microseconds an event at each size; then what each further event costs, where start-up is no part of."""
     sizes = sorted({round_events(cost.events) for found in costs.values() for cost in found})
-    text = [
-        f"| what | {' | '.join(f'µs at {size:,}' for size in sizes)} | last ÷ first | last ÷ the one before |",
-        f"| --- |{' --: |' * (len(sizes) + 2)}",
-    ]
+    steps = list(zip(sizes, sizes[1:], strict=False))
+    heads = [f"µs at {size:,}" for size in sizes] + [f"a further one, up to {size:,}" for _, size in steps]
+    text = [f"| what | {' | '.join(heads)} | last ÷ first |", f"| --- |{' --: |' * (len(heads) + 1)}"]
     for name, found in costs.items():
-        if name.startswith(ONE):
-            continue
-        by_size = {round_events(cost.events): cost.micros for cost in found}
-        cells = [f"{by_size[size]:.3g}" if size in by_size else "–" for size in sizes]
-        micros = [cost.micros for cost in found]
-        text.append(
-            f"| {name} | {' | '.join(cells)} | {micros[-1] / micros[0]:.2f} | {micros[-1] / micros[-2]:.2f} |"
-        )
+        by_size = {round_events(cost.events): cost for cost in found}
+        cells = [f"{by_size[size].micros:.3g}" if size in by_size else "–" for size in sizes]
+        cells += [
+            f"{_further(by_size[low], by_size[high]):.3g}" if {low, high} <= by_size.keys() else "–"
+            for low, high in steps
+        ]
+        text.append(f"| {name} | {' | '.join(cells)} | {found[-1].micros / found[0].micros:.2f} |")
     return "\n".join([*text, "", ""])
+
+
+def _further(small: Cost, large: Cost) -> float:
+    """µs of an event more, by the quickest runs: a difference of two medians is mostly the machine's mood."""
+    return (min(large.seconds) - min(small.seconds)) / (large.events - small.events) * 1e6
 
 
 def round_events(events: int) -> int:

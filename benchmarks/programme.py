@@ -93,7 +93,8 @@ class Sums:
             "included, with a warm page cache; PySpark by its own clock, the session apart. Parquet and JSON lines "
             "hold the same facts.\n\n"
         )
-        text += cost_table([one for one in costs if one.events == large or "zstd" in one.name])
+        shown = [one for one in costs if one.events == large or "zstd" in one.name]
+        text += cost_table(sorted(shown, key=lambda one: -one.events))
         return text + "What a history weighs:\n\n" + _bytes_table(found["bytes"])
 
 
