@@ -22,7 +22,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import executing, histories, plots, programme, projecting, reading, serving, writing
+from benchmarks import (
+    bulk,
+    executing,
+    histories,
+    plots,
+    programme,
+    projecting,
+    reading,
+    serving,
+    writing,
+)
 from benchmarks.measure import LEDGER, Row, peak_memory_mib
 from benchmarks.parts import Bench, Part
 from tests.servers import PostgresServer
@@ -207,6 +217,7 @@ FIRST: Final = (
     "At a glance",
     "The least that anyone can do: two sums",
     "Answers over the whole programme",
+    "The law over a whole history in SQL",
     "The books",
     "Event stores",
 )
@@ -254,6 +265,10 @@ class Run:
         histories.write(path, int(14_000 * self.scale), "time")
         return path
 
+    def bulk(self) -> str:
+        """The law in SQL beside the bare query in one process: its own cost, without start-up."""
+        return bulk.section(tuple(max(1, int(count * self.scale)) for count in bulk.PARTICIPANTS))
+
     def files(self) -> str:
         """Files, and a ledger on SQLite."""
         text = table(
@@ -297,6 +312,7 @@ class Run:
 
 
 OLDER: Final[dict[str, Callable[[Run], str]]] = {
+    "bulk": Run.bulk,
     "files": Run.files,
     "commands": Run.commands,
     "projections": Run.projections,
@@ -304,9 +320,9 @@ OLDER: Final[dict[str, Callable[[Run], str]]] = {
     "memory": Run.memory,
     "start-up": Run.start_up,
 }
-"""Parts that give their sections at once; `histories.py` makes their facts."""
+"""Parts that give their sections at once."""
 NEWER: Final[dict[str, Part]] = {part.NAME: part for part in programme.PARTS}
-"""Parts with the face of `Part`: to add a module is to name it here. The simulator makes their facts."""
+"""Parts with the face of `Part`: to add one is to name it here."""
 RESULTS: Final = Path("benchmarks/results")
 
 

@@ -170,7 +170,9 @@ class Bulk:
                 "FROM line_rows WHERE needed IS NOT NULL GROUP BY who"
             )
             self._run("DELETE FROM line_rows WHERE who IN (SELECT who FROM short)")
-        self.withheld += self._rows("SELECT subject, needed FROM short JOIN participants USING (who) ORDER BY subject")
+        self.withheld += self._rows(
+            "SELECT subject, needed FROM short JOIN participants USING (who) ORDER BY subject"
+        )
 
     # -- answers --
 
@@ -219,8 +221,42 @@ class Bulk:
         in_order = sorted(groups.items(), key=lambda group: (group[0] is None, group[0]))
         return [(name, *numbers) for name, numbers in in_order]
 
-    def unpaid(self) -> list[Row]:
-        """One row a line with money unpaid, as `unpaid` prints them, the longest overdue first."""
+    def unpaid_by_cause(self) -> list[Row]:
+        """Of lines with money unpaid, by first cause and owner: how many, unpaid, overdue."""
+        self.withheld = []
+        select = (
+            "SELECT c.cause, coalesce(r.owner, c.owner) AS owner, count(*), "
+            "CAST(sum(unpaid) AS HUGEINT), CAST(sum(overdue) AS HUGEINT) "
+            f"FROM line_rows l {_FIRST_CAUSES}WHERE unpaid > 0 GROUP BY ALL"
+        )
+        sums: dict[tuple[str, str], list[int]] = {}
+        for _ in self._each_part():
+            self._lines()
+            for cause, owner, *numbers in self._rows(select):
+                so_far = sums.setdefault((cause, owner), [0, 0, 0])
+                sums[cause, owner] = [a + b for a, b in zip(so_far, numbers, strict=True)]
+        return [(*key, *numbers) for key, numbers in sorted(sums.items())]
+
+    def digest(self, table: str) -> None:
+        """Leave a table of participants, each with a digest of all amounts of all their lines.
+
+        Where the digests of two views differ, money moved between them.
+        """
+        self.withheld = []
+        measures = ", ".join(("place", "amount", *AMOUNTS))
+        self._run(f"CREATE OR REPLACE TEMP TABLE {table} (subject VARCHAR, digest UBIGINT)")
+        for _ in self._each_part():
+            self._lines()
+            self._run(
+                f"INSERT INTO {table} SELECT subject, bit_xor(hash({measures})) FROM line_rows "
+                "JOIN participants USING (who) GROUP BY subject"
+            )
+
+    def unpaid(self, most: int | None = None) -> list[Row]:
+        """One row a line with money unpaid, as `unpaid` prints them, the longest overdue first.
+
+        `most`: no more than so many of them.
+        """
         self.withheld = []
         self._forget("unpaid_rows")
         for _ in self._each_part():
@@ -229,6 +265,7 @@ class Bulk:
         return self._rows(
             "SELECT * REPLACE (CAST(due_on AS VARCHAR) AS due_on) FROM unpaid_rows "
             "ORDER BY overdue_working_days DESC, due_on, participant, line"
+            + ("" if most is None else f" LIMIT {most}")
         )
 
     def findings(self) -> Iterator[bytes]:

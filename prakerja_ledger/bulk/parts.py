@@ -105,7 +105,10 @@ def _survey_parts(surveys: Sequence[int]) -> Mapping[str, str]:
         "submitted_in_turn": " AND ".join(
             [
                 "true",
-                *(f"coalesce(survey_{n} < survey_{n + 1}, survey_{n + 1} IS NULL)" for n in surveys[:-1]),
+                *(
+                    f"coalesce(survey_{n} < survey_{n + 1}, survey_{n + 1} IS NULL)"
+                    for n in surveys[:-1]
+                ),
             ]
         ),
         "own_submission": by_instalment(lambda n: f"survey_{n}"),

@@ -95,7 +95,9 @@ class Setting:
             **self._parts,
             **self._conditions(voided=voided),
             "{kinds}": f"ENUM{tuple(fact.kind for fact in FACTS.values())}",
-            "{voided}": "LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "",
+            "{voided}": "LEFT JOIN (FROM voided WHERE is_known) v USING (position)"
+            if voided
+            else "",
             "{ordered}": "true" if asked else _ORDERED,
         }
         query = filled(steps("facts")[name], parts, asked=asked)
@@ -158,7 +160,7 @@ class Setting:
         known_at = self._view.known_at
         if known_at is None:
             return "true"
-        return f"micros(coalesce(recordedtime, time)) <= {_micros(known_at)}"
+        return f"micros(coalesce(recordedtime, time)) <= {micros(known_at)}"
 
     def _voids(self) -> None:
         """Section 4: what an event-voided known at K takes out, whatever the void's own time."""
@@ -206,12 +208,14 @@ class Setting:
         self._run("CREATE OR REPLACE TEMP MACRO hold() AS getvariable('hold')")
 
 
-def _micros(at: Instant) -> int:
+def micros(at: Instant) -> int:
     """An instant in microseconds since year 1 began in WIB, cut: no event of columns stands between two."""
     text, _, fraction = at.partition(".")
     on, _, clock = text.partition("T")
     hours, minutes, seconds = (int(part) for part in clock.split(":"))
-    whole = (date.fromisoformat(on).toordinal() - 1) * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    whole = (
+        (date.fromisoformat(on).toordinal() - 1) * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    )
     return whole * 1_000_000 + int(fraction[:6].ljust(6, "0"))
 
 

@@ -56,8 +56,11 @@ class Answers(Protocol):
     def totals(self, by: str) -> list[tuple[Any, ...]]:
         """Rows as `totals` prints them."""
 
-    def unpaid(self) -> list[tuple[Any, ...]]:
-        """Rows as `unpaid` prints them."""
+    def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
+        """Rows as `unpaid` prints them, all or the first so many."""
+
+    def unpaid_by_cause(self) -> list[tuple[Any, ...]]:
+        """Of lines with money unpaid, by first cause and owner: how many, unpaid, overdue."""
 
     def findings(self) -> Iterator[bytes]:
         """Every finding as JSON with its LF, in pieces of any length."""
@@ -74,6 +77,8 @@ class Whole:
     name: str
     tally: Tally | None
     answers: Callable[[View], Answers]
+    movers: Callable[[View, View], list[str]]
+    """Participants, by id, of whom anything may have moved between two views."""
 
 
 def wants_engine(source: str, asked: Asked) -> bool:
@@ -116,14 +121,20 @@ def open_whole(
         found.recorded()
         if tally is None:
             tally = _tally(found)
-        name = without_password(source)
-        yield Whole(name, None if is_ledger(source) else tally, _answers(found, tick))
+        yield _whole(source, found, None if is_ledger(source) else tally, tick)
 
 
-def _answers(found: SetwiseHistory, tick: Tick) -> Callable[[View], Answers]:
+def _whole(source: str, found: SetwiseHistory, tally: Tally | None, tick: Tick) -> Whole:
     from prakerja_ledger.bulk.engine import Bulk  # noqa: PLC0415  # DuckDB, an extra
+    from prakerja_ledger.bulk.moving import movers  # noqa: PLC0415
 
-    return lambda view: Bulk(found.connection, found.history.programme, view, tick=tick)
+    connection, programme = found.connection, found.history.programme
+    return Whole(
+        without_password(source),
+        tally,
+        answers=lambda view: Bulk(connection, programme, view, tick=tick),
+        movers=lambda first, second: movers(connection, programme, first, second, tick),
+    )
 
 
 def checked_whole(

@@ -207,7 +207,7 @@ SELECT
     --named , f.failed IS NULL AND r.last_returned IS NULL AND (d.events = 1
     --named     OR (d.events = 2 AND d.instructed < d.first_settled)) AS is_plain
     --named , concat_ws(',', d.instructed_name, d.settled_name) AS names
-    --named , d.settled_name
+    --named , CASE WHEN d.place = 1 THEN d.settled_name END AS settled_name
 FROM instructed_and_settled d
 LEFT JOIN failures f USING (who, disbursement)
 LEFT JOIN returns r USING (who, disbursement)
@@ -223,7 +223,7 @@ SELECT
     min(first_settled) AS first_settled
     --judged , count(*) AS disbursements
     --named , count(*) = 1 AND bool_and(is_plain) AS is_plain
-    --named , any_value(names) AS names, any_value(settled_name) AS settled_name
+    --named , any_value(settled_name) AS settled_name
     --named , min(coalesce(instructed, first_settled)) AS begun
 FROM disbursements
 GROUP BY who, place

@@ -119,14 +119,16 @@ SELECT l.*, c.instalment,
     CASE
         WHEN is_plain IS NOT TRUE THEN s.evidence
         WHEN l.place = 0 THEN p.training_names
-        WHEN c.is_survey THEN concat_ws(',', nullif({survey_names}, ''), x.names)
-        ELSE concat_ws(',', p.course_names, x.names)
+        WHEN c.is_survey THEN concat_ws(',', nullif({survey_names}, ''), d.names)
+        ELSE concat_ws(',', p.course_names, d.names)
     END AS evidence
 FROM line_rows l
 JOIN people p USING (who)
 LEFT JOIN cash_places c USING (place)
-LEFT JOIN (SELECT who, place, names FROM transfers) x USING (who, place)
-LEFT JOIN sorted_evidence s USING (who, place)
+-- a plain line has one disbursement at the most
+LEFT JOIN (SELECT who, place, names FROM disbursements) d
+    ON d.who = l.who AND d.place = l.place AND l.is_plain
+LEFT JOIN sorted_evidence s ON s.who = l.who AND s.place = l.place
 
 -- rule: statement_pieces
 -- Section 4.3: one object a participant, ordered by participant id by code point; a row for each line, the

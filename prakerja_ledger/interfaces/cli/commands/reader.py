@@ -23,6 +23,7 @@ from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.source import History, Tally, open_history
 from prakerja_ledger.reading import statement as law
 from prakerja_ledger.reading.books import Books, books
+from prakerja_ledger.reading.diff import Difference, difference
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.view import View
@@ -106,6 +107,23 @@ class Reader(Speaker):
         for participant, error in undecided:
             self.complain_of_calendar(participant, error)
         return found
+
+
+def walks(
+    speaker: Speaker, history: History, first: View, second: View, names: Iterable[str] | None
+) -> Iterator[tuple[Participant, Difference]]:
+    """What moved between two views, of everybody or of those named; nothing of whom nothing is recorded."""
+    found = history.participants if names is None else map(history.participants.get, names)
+    for participant in found:
+        if participant is None:
+            continue
+        try:
+            yield (
+                participant,
+                difference(participant, history.programme_stream, speaker.programme, first, second),
+            )
+        except CalendarTooShort as error:
+            speaker.complain_of_calendar(participant.id, error)
 
 
 @contextmanager

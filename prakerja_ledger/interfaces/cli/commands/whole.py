@@ -6,15 +6,17 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from attrs import define, frozen
 
 from prakerja_ledger.domain.errors import CalendarTooShort
+from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import day
 from prakerja_ledger.interfaces.asked import Asked
 from prakerja_ledger.interfaces.cli import output
-from prakerja_ledger.interfaces.cli.commands.reader import Reader, Speaker, reading
+from prakerja_ledger.interfaces.cli.commands.reader import Reader, Speaker, reading, walks
 from prakerja_ledger.interfaces.cli.options import programme_with
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words
@@ -26,10 +28,14 @@ from prakerja_ledger.interfaces.engines import (
 )
 from prakerja_ledger.interfaces.source import open_history
 from prakerja_ledger.ledger.urls import without_password
+from prakerja_ledger.reading.diff import Difference
 from prakerja_ledger.reading.finding import Code
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.reading.totals import Key, Total, Unpaid, unpaid_lines
 from prakerja_ledger.reading.view import View
+
+AT_ONCE: Final = 2_000
+"""Participants that are read at once, where set operations have said who is worth a look."""
 
 
 class Named(NamedTuple):
@@ -57,6 +63,7 @@ class WholeReader(Speaker):
 
     answers: Answers
     source: str
+    movers: Callable[[View, View], list[str]]
 
     def statements(self) -> Iterator[bytes]:
         """Every statement as JSON with its LF, in pieces of any length."""
@@ -78,18 +85,22 @@ class WholeReader(Speaker):
         self._complain(self.answers.withheld)
         return found
 
+    def differences(self, first: View) -> Iterator[tuple[Participant, Difference]]:
+        """What moved from another view to this one: set operations say of whom, the law walks."""
+        for names in _batches(self.movers(first, self.view), AT_ONCE):
+            with open_history(self.source, self.programme, only=names) as history:
+                yield from walks(self, history, first, self.view, names)
+
     def unpaid_lines(self, lines: Iterable[tuple[str, str]]) -> list[Unpaid]:
         """Unpaid lines, named by participant and line, as the law has them: with the why of each."""
         wanted = list(lines)
-        with open_history(
-            self.source, self.programme, only={name for name, _ in wanted}
-        ) as history:
-            evaluation = history.evaluation(self.view)
-            found = {
-                (name, one.line.line): one
-                for name in {name for name, _ in wanted}
-                for one in unpaid_lines(evaluation.statement(evaluation.participant(name)))
-            }
+        found: dict[tuple[str, str], Unpaid] = {}
+        for names in _batches(sorted({name for name, _ in wanted}), AT_ONCE):
+            with open_history(self.source, self.programme, only=names) as history:
+                evaluation = history.evaluation(self.view)
+                for name in names:
+                    for one in unpaid_lines(evaluation.statement(evaluation.participant(name))):
+                        found[name, one.line.line] = one
         return [found[one] for one in wanted]
 
     def findings(self, code: str | None) -> Iterator[bytes]:
@@ -110,6 +121,12 @@ class WholeReader(Speaker):
         for participant, needed in withheld:
             error = CalendarTooShort(first=calendar.first, last=calendar.last, needed=needed)
             self.complain_of_calendar(participant, error)
+
+
+def _batches(names: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    rest = iter(names)
+    while batch := tuple(islice(rest, size)):
+        yield batch
 
 
 def _found(said: dict[str, Any]) -> Found:
@@ -175,4 +192,5 @@ def whole_reading(
             words=words,
             answers=whole.answers(view),
             source=source,
+            movers=whole.movers,
         )
