@@ -25,12 +25,14 @@ from prakerja_ledger.domain.fields import LARGEST_INTEGER
 from prakerja_ledger.evidence.arrow import SCHEMA
 from prakerja_ledger.evidence.columns import COLUMNS, DATA, ENVELOPE, LINE
 from prakerja_ledger.evidence.fingerprint import of_programme
-from prakerja_ledger.interfaces.columnar.files import Part, explained
+from prakerja_ledger.interfaces.columnar.files import explained
 from prakerja_ledger.interfaces.columnar.judging import AsideByNumber, Judge, Row
 from prakerja_ledger.interfaces.columnar.note import check_pieces
 from prakerja_ledger.interfaces.columnar.ordering import plain
-from prakerja_ledger.interfaces.columnar.reading import ColumnarHistory, filled, stretches
-from prakerja_ledger.interfaces.columnar.rows import APART, decode, to_microsecond
+from prakerja_ledger.interfaces.columnar.reading import ColumnarHistory
+from prakerja_ledger.interfaces.columnar.rows import APART, decode
+from prakerja_ledger.interfaces.columnar.subjects import filled, first_subject, runs
+from prakerja_ledger.interfaces.columnar.values import to_microsecond
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -73,7 +75,7 @@ class SetwiseHistory:
     def _view(self) -> None:
         """`history`: every row, its instants as timestamps in UTC, sorted by subject and position."""
         names = []
-        for number, part in enumerate(sorted(self.history.parts, key=_first_subject)):
+        for number, part in enumerate(sorted(self.history.parts, key=first_subject)):
             link = self.folder / f"part-{number:05}.parquet"  # a path may hold what a pattern means
             link.symlink_to(part.path.resolve())
             names.append(os.fspath(link))
@@ -114,11 +116,17 @@ class SetwiseHistory:
     def _one(self, query: str) -> Any:
         return self._row(query)[0]
 
-    def _rows(self, where: str, order: str) -> Iterator[Any]:
-        """Decoded rows, some at a time."""
+    def _tables(self, where: str, order: str) -> Iterator[Any]:
+        """Some of the rows, some at a time."""
         query = f"FROM history WHERE {where} ORDER BY {order}"
         for batch in self.connection.sql(query).to_arrow_reader(_AT_ONCE):
-            yield decode(plain(pa.Table.from_batches([batch]), SCHEMA), self.history.programme)
+            yield plain(pa.Table.from_batches([batch]), SCHEMA)
+
+    def _each(self, where: str) -> Iterator[Row]:
+        """Some of the rows that are no blank lines, in the order of recording."""
+        for table in self._tables(where, "position"):
+            rows = decode(table, self.history.programme)
+            yield from filled(rows, 0, len(rows.numbers))
 
     # --- judging ----------------------------------------------------------------------------------
 
@@ -151,7 +159,7 @@ class SetwiseHistory:
             self._run("INSERT INTO apart VALUES (?)", [subject])
         judge = Judge(self.history.programme, None)
         self.aside = judge.aside
-        judge.judge_apart(self._each("subject IN (FROM apart)", "position"))
+        judge.judge_apart(self._each("subject IN (FROM apart)"))
         self._run(
             "CREATE OR REPLACE TEMP VIEW given AS FROM history WHERE subject NOT IN (FROM apart)"
         )
@@ -162,21 +170,11 @@ class SetwiseHistory:
         self.count = judge.recorded + vouched
         self._turn_away()
 
-    def _each(self, where: str, order: str) -> Iterator[Row]:
-        for rows in self._rows(where, order):
-            yield from filled(rows, 0, len(rows.numbers))
-
     def _judge_doubtful(self, judge: Judge) -> None:
-        subject, run = "", list[Row]()
-        for rows in self._rows(
-            "subject IN (FROM doubtful) AND subject NOT IN (FROM apart)", "subject, position"
-        ):
-            for start, end in stretches(rows.subjects):
-                if rows.subjects[start] != subject:
-                    judge.judge_alone(run, None)
-                    subject, run = rows.subjects[start], []
-                run += filled(rows, start, end)
-        judge.judge_alone(run, None)
+        where = "subject IN (FROM doubtful) AND subject NOT IN (FROM apart)"
+        tables = self._tables(where, "subject, position")
+        for subject, run in runs(tables, self.history.programme):
+            judge.judge_alone(subject, run, None)
 
     def _turn_away(self) -> None:
         """Keep the positions of rows that were not recorded."""
@@ -202,7 +200,7 @@ class SetwiseHistory:
     def _refuse_finer(self, where: str) -> None:
         """Raise NotForBulk for an instant that its column does not hold whole: the order may rest on it."""
         unsure = f"regexp_matches({LINE.name}, '{_UNSURE}')"
-        for row in self._each(f"{where} AND {LINE.name} IS NOT NULL AND {unsure}", "position"):
+        for row in self._each(f"{where} AND {LINE.name} IS NOT NULL AND {unsure}"):
             event = row.event
             assert isinstance(event, Event), "it is recorded"
             for at in (event.occurred_at, event.recorded_at):
@@ -216,8 +214,3 @@ def _column(name: str, given: set[str]) -> str:
     return (
         f"make_timestamp(epoch_us({name})) AS {name}" if name in ("time", "recordedtime") else name
     )
-
-
-def _first_subject(part: Part) -> tuple[str, str]:
-    spans = [span for span in part.spans("subject") if span is not None]
-    return (min((str(span[0]) for span in spans), default=""), os.fspath(part.path))

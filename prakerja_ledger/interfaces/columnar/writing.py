@@ -28,8 +28,9 @@ from prakerja_ledger.interfaces.columnar.files import Part, explained, group_end
 from prakerja_ledger.interfaces.columnar.judging import Shared
 from prakerja_ledger.interfaces.columnar.note import write_note
 from prakerja_ledger.interfaces.columnar.ordering import Sorter
-from prakerja_ledger.interfaces.columnar.reading import NOBODY, Tick, no_tick, subjects_sharing
-from prakerja_ledger.interfaces.columnar.rows import flat, listed, to_microsecond
+from prakerja_ledger.interfaces.columnar.reading import NOBODY
+from prakerja_ledger.interfaces.columnar.subjects import Tick, no_tick, subjects_sharing
+from prakerja_ledger.interfaces.columnar.values import flat, listed, to_microsecond
 from prakerja_ledger.interfaces.history_file import OverlongLine
 from prakerja_ledger.interfaces.whole_file import aside
 

@@ -24,17 +24,12 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.columnar.sniffing import is_columnar
 from prakerja_ledger.interfaces.engines import OtherEngine, checked_whole, wants_engine
-from prakerja_ledger.interfaces.history_file import OverlongLine
 from prakerja_ledger.interfaces.quarantine import QuarantineFile, reasons_beside
 from prakerja_ledger.interfaces.source import (
-    TICK_EVERY,
     Tally,
-    Tick,
     check_readable,
     checked,
     is_ledger,
-    numbered,
-    read_already,
     without_collection,
 )
 from prakerja_ledger.ledger.urls import without_password
@@ -43,7 +38,8 @@ if TYPE_CHECKING:
     from prakerja_ledger.domain.register import Outcome
     from prakerja_ledger.domain.schemes import Programme
     from prakerja_ledger.interfaces.asked import Asked
-    from prakerja_ledger.ledger.importing import Importer
+    from prakerja_ledger.interfaces.importing import FileImport
+    from prakerja_ledger.interfaces.source import Tick
 
 
 @click.command("check", short_help="Read and judge histories without recording.")
@@ -168,12 +164,14 @@ def import_command(
 
     Prints the three counts. Quarantined lines go, whole, to a file beside the history, with a
     second file that says for each which line it was and what to do. Interrupted at any moment,
-    what was recorded stays; running it again records nothing twice and does the rest.
+    what was recorded stays; running it again records nothing twice and does the rest, from where it
+    stopped.
 
     \b
     Example: prakerja-ledger import history.jsonl --ledger sqlite:///ledger.db
     """
-    from prakerja_ledger.ledger.importing import Importer  # noqa: PLC0415  # heavy
+    from prakerja_ledger.interfaces.importing import FileImport  # noqa: PLC0415  # heavy
+    from prakerja_ledger.ledger.importing import Importer  # noqa: PLC0415
     from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415
 
     words = words_of(lang)
@@ -187,10 +185,14 @@ def import_command(
     try:
         with Ledger.open(url) as ledger, output.progress(words(N_("lines"))) as tick:
             importer = Importer(ledger)
-            for path, target in targets.items():
-                tallies.append(_import_one(importer, path, kept[target], words, tick))
-        for one in kept.values():
-            _finish(one, words)
+            files = [FileImport(importer, path, tick) for path in targets]
+            for file, target in zip(files, targets.values(), strict=True):
+                _import_one(file, kept[target], words)
+                tallies.append(file.tally)
+            for one in kept.values():
+                _finish(one, words)
+            for file in files:
+                file.ended()
     finally:
         for one in kept.values():
             one.discard()
@@ -231,35 +233,13 @@ def check_targets(targets: Iterable[Path], taken: Iterable[Path]) -> None:
             )
 
 
-def _import_one(
-    importer: Importer, path: str, kept: QuarantineFile, words: Words, tick: Tick
-) -> Tally:
-    tally = Tally()
-    overlong: dict[int, OverlongLine] = {}
+def _import_one(file: FileImport, kept: QuarantineFile, words: Words) -> None:
     with without_collection():
-        given = (
-            read_already(path, importer.ledger.programme)
-            if is_columnar(path)
-            else _texts(path, overlong)
-        )
-        for number, line, outcome in importer.outcomes(given):
-            tally.count(number, outcome)
+        for number, line, outcome in file.outcomes():
             if isinstance(outcome, Refusal):
-                whole = overlong.pop(number).pieces() if number in overlong else iter((line,))
-                kept.add(path, number, outcome, whole, words)
-            if not tally.lines % TICK_EVERY:
-                tick(tally.lines)
-    return tally
-
-
-def _texts(path: str, overlong: dict[int, OverlongLine]) -> Iterator[tuple[int, bytes]]:
-    """Lines to judge; of an over-long one its start, which is refused, and the rest set aside."""
-    for number, line in numbered(path):
-        if isinstance(line, OverlongLine):
-            overlong[number] = line
-            yield number, line.head
-        else:
-            yield number, line
+                overlong = file.overlong.pop(number, None)
+                whole = iter((line,)) if overlong is None else overlong.pieces()
+                kept.add(file.path, number, outcome, whole, words)
 
 
 def _finish(kept: QuarantineFile, words: Words) -> None:
