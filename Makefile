@@ -1,7 +1,7 @@
 # Everything a fresh machine needs to run or test the project is installed by these targets.
 # Needed beforehand: Python 3.11 or later with venv, and make. For `make test` also Linux and either
 # Debian's apt-get with root or sudo, or what scripts/install_servers.sh would install, by hand:
-# PostgreSQL 15 or later, PgBouncer, fuse3 and strace.
+# PostgreSQL 15 or later, PgBouncer, fuse3, strace, hledger and ledger.
 
 PYTHON ?= python3
 VENV := .venv
@@ -46,14 +46,15 @@ docs: $(VENV)/.installed-test
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m sphinx -W -q -b html docs docs/_build
 
-## bench: measure beside the peers and rewrite docs/performance.md (half an hour)
+## bench: measure beside what a user would pick instead, and rewrite docs/performance.md and its plots; one
+## part alone, the others kept: make bench ONLY=answers (Java 17 or later is needed beforehand)
 bench: $(VENV)/.installed-bench servers
-	$(BIN)/python -m benchmarks.run --output docs/performance.md
+	$(BIN)/python -m benchmarks.run $(addprefix --only ,$(ONLY)) --output docs/performance.md
 
 ## load: put the example service under load on SQLite, on PostgreSQL, and on one that restarts in the
 ## middle, a minute each; account for every fact, and rewrite that section of docs/performance.md
 load: $(VENV)/.installed-bench servers
-	$(BIN)/python -m benchmarks.run --serving --output docs/performance.md
+	$(BIN)/python -m benchmarks.run --only serving --output docs/performance.md
 
 ## soak: random histories against the independent reading of the contract, for an hour; a projection
 ## under anything that may happen to it, for half an hour; then runs under faults, which rewrite

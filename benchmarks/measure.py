@@ -10,6 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+LEDGER = str(Path(sys.executable).parent / "prakerja-ledger")
 
 
 @dataclass

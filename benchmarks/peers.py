@@ -200,6 +200,13 @@ def umadb(target: str, held: ExitStack) -> Do:
 
 def umadb_server(folder: Path, port: int, held: ExitStack) -> str:
     """The server that its wheel holds; the URL to reach it at."""
+    return umadb_process(folder, port, held)[0]
+
+
+def umadb_process(
+    folder: Path, port: int, held: ExitStack
+) -> tuple[str, subprocess.Popen[bytes]]:
+    """The same, with its process."""
     server = subprocess.Popen(
         [
             str(Path(sys.executable).parent / "umadb"),
@@ -220,7 +227,7 @@ def umadb_server(folder: Path, port: int, held: ExitStack) -> str:
         try:
             with peer.Client(f"http://127.0.0.1:{port}") as client:
                 client.head()
-            return f"http://127.0.0.1:{port}"
+            return f"http://127.0.0.1:{port}", server
         except peer.TransportError:
             time.sleep(0.05)
     raise SystemExit("the UmaDB server does not answer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -13,15 +14,28 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Final
 
-from benchmarks import executing, histories, projecting, reading, serving, writing
-from benchmarks.measure import Row, peak_memory_mib
+from benchmarks import (
+    bulk,
+    executing,
+    histories,
+    plots,
+    programme,
+    projecting,
+    reading,
+    serving,
+    writing,
+)
+from benchmarks.measure import LEDGER, Row, peak_memory_mib
+from benchmarks.parts import Bench, Part
 from tests.servers import PostgresServer
-
-LEDGER = str(Path(sys.executable).parent / "prakerja-ledger")
 
 HEAD = """\
 # Performance
@@ -199,97 +213,234 @@ def machine() -> str:
     return f"{os.cpu_count()} × {model}, {memory_gib:.0f} GiB, {platform.system()}"
 
 
-def renewed(page: str, sections: str, today: str) -> str:
-    """The page with these sections in place of those of the same headings, or at its end."""
-    for plain in re.split(r"^(?=## )", sections, flags=re.MULTILINE)[1:]:
-        title, _, rest = plain.partition("\n")
-        section = f"{title}\n\nMeasured apart from the rest, {today}.\n{rest}"
-        heading = re.escape(section.partition("\n")[0])
-        page, found = re.subn(
-            rf"^{heading}\n.*?(?=^## |\Z)",
-            lambda _, text=section: text,  # type: ignore[misc]  # bound now, not later
-            page,
-            flags=re.MULTILINE | re.DOTALL,
-        )
-        if not found:
-            page = f"{page.rstrip()}\n\n{section}"
-    return page.rstrip() + "\n"
+FIRST: Final = (
+    "At a glance",
+    "The least that anyone can do: two sums",
+    "Answers over the whole programme",
+    "The law over a whole history in SQL",
+    "The books",
+    "Event stores",
+)
+"""The headings that a reader meets first, whenever they were measured; the others stay in their order."""
 
 
-def main() -> None:
-    """Run it all."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--output", type=Path)
-    arguments.add_argument("--runs", type=int, default=5)
-    arguments.add_argument("--scale", type=float, default=1.0, help="smaller for a quick look")
-    arguments.add_argument(
-        "--commands", action="store_true", help="only commands; other sections of --output stay"
-    )
-    arguments.add_argument("--projections", action="store_true", help="only these, likewise")
-    arguments.add_argument("--serving", action="store_true", help="only the service under load, likewise")
-    arguments.add_argument("--seconds", type=float, default=60, help="of each load of the service")
-    given = arguments.parse_args()
-    packages = ", ".join(
-        f"{name} {importlib.metadata.version(name)}"
-        for name in ("eventsourcing", "attrs", "msgspec", "psycopg", "umadb")
-    )
-    page = HEAD.format(
-        today=date.today().isoformat(),
-        runs=given.runs,
-        machine=machine(),
-        python=platform.python_version(),
-        sqlite=sqlite3.sqlite_version,
-        packages=packages,
-    )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path, small = folder / "history.jsonl", folder / "small.jsonl"
-        histories.write(path, int(14_000 * given.scale), "time")
-        fresh = ""
-        if given.projections:
-            fresh += projections(given.runs, path)
-        if given.commands:
-            fresh += commands(int(60 * given.scale), given.runs, path)
-        if given.serving:
-            fresh += serving.measured(given.seconds)
-        if fresh:
-            if given.output:
-                page = given.output.read_text(encoding="utf-8")
-                page = renewed(page, fresh, date.today().isoformat())
-                given.output.write_text(page, encoding="utf-8")
-            print(fresh)
-            return
-        page += table(
+def renewed(page: str, sections: str, today: str | None) -> str:
+    """The page with these sections in place of those of the same headings, or where FIRST has them.
+
+    `today` where they were measured apart from the rest.
+    """
+    head, *given = _sections(page)
+    by_heading = {_heading(section): section for section in given}
+    for plain in _sections(sections)[1:]:
+        title, _, rest = plain.rstrip().partition("\n")
+        apart = f"\n\nMeasured apart from the rest, {today}." if today else ""
+        by_heading[_heading(plain)] = f"{title}{apart}\n{rest}\n\n"
+    places = {heading: place for place, heading in enumerate(FIRST)}
+    in_order = sorted(by_heading.items(), key=lambda one: places.get(one[0], len(FIRST)))
+    whole = [f"{head.rstrip()}\n\n", *(f"{section.rstrip()}\n\n" for _, section in in_order)]
+    return "".join(whole).rstrip() + "\n"
+
+
+def _sections(page: str) -> list[str]:
+    """What stands before the first heading, and each section with its heading."""
+    return re.split(r"^(?=## )", page, flags=re.MULTILINE)
+
+
+def _heading(section: str) -> str:
+    return section.partition("\n")[0].removeprefix("## ")
+
+
+@dataclass
+class Run:
+    """What was asked for, and where to work."""
+
+    folder: Path
+    runs: int
+    scale: float
+    seconds: float
+
+    @cached_property
+    def history(self) -> Path:
+        path = self.folder / "history.jsonl"
+        histories.write(path, int(14_000 * self.scale), "time")
+        return path
+
+    def bulk(self) -> str:
+        """The law in SQL beside the bare query in one process: its own cost, without start-up."""
+        return bulk.section(tuple(max(1, int(count * self.scale)) for count in bulk.PARTICIPANTS))
+
+    def files(self) -> str:
+        """Files, and a ledger on SQLite."""
+        text = table(
             "Reading a file",
-            reading.measure(path, given.runs),
+            reading.measure(self.history, self.runs),
             "events",
             intro="One process, one core. `statement --json` parses, judges, makes and writes out "
             "every participant's statement.",
         )
-        page += table(
+        text += table(
             "Importing into SQLite",
-            writing.bulk(path, given.runs),
+            writing.bulk(self.history, self.runs),
             "events",
             intro="Ours judges every line, keeps identities unique and commits durably every 8,192 "
             "lines; the bare loader parses and inserts in one transaction and judges nothing.",
         )
-        histories.write(small, int(600 * given.scale), "time")
-        lines = small.read_bytes().splitlines()
-        page += table(
+        small = self.folder / "small.jsonl"
+        histories.write(small, int(600 * self.scale), "time")
+        return text + table(
             "One durable record on SQLite",
-            writing.single_records(lines, given.runs),
+            writing.single_records(small.read_bytes().splitlines(), self.runs),
             "events",
             intro="WAL, `synchronous=FULL`. The participant's rows are read (or known to be "
             "unchanged), one event is inserted, and the commit has reached the disk.",
         )
-        page += commands(int(60 * given.scale), given.runs, path)
-        page += projections(given.runs, path)
-        page += serving.measured(given.seconds)
-        page += memory(folder, int(68_000 * given.scale))
-        page += start_up(15)
-    if given.output:
-        given.output.write_text(page.rstrip() + "\n", encoding="utf-8")
-    print(page)
+
+    def commands(self) -> str:
+        return commands(int(60 * self.scale), self.runs, self.history)
+
+    def projections(self) -> str:
+        return projections(self.runs, self.history)
+
+    def serving(self) -> str:
+        return serving.measured(self.seconds)
+
+    def memory(self) -> str:
+        return memory(self.folder, int(68_000 * self.scale))
+
+    def start_up(self) -> str:
+        return start_up(15)
+
+
+OLDER: Final[dict[str, Callable[[Run], str]]] = {
+    "bulk": Run.bulk,
+    "files": Run.files,
+    "commands": Run.commands,
+    "projections": Run.projections,
+    "serving": Run.serving,
+    "memory": Run.memory,
+    "start-up": Run.start_up,
+}
+"""Parts that give their sections at once."""
+NEWER: Final[dict[str, Part]] = {part.NAME: part for part in programme.PARTS}
+"""Parts with the face of `Part`: to add one is to name it here."""
+RESULTS: Final = Path("benchmarks/results")
+
+
+def measured(name: str, asked: Run, bench: Bench, results: Path) -> str:
+    """The sections of one part, measured now; of a newer one what was found is kept."""
+    if name in OLDER:
+        return OLDER[name](asked)
+    found = {
+        "measured": date.today().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        **NEWER[name].measure(bench),
+    }
+    results.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    (results / f"{name}.json").write_text(text, encoding="utf-8")
+    return NEWER[name].page(json.loads(text))
+
+
+def kept(results: Path) -> dict[str, dict[str, Any]]:
+    """What the newer parts found when they were last measured."""
+    return {
+        name: json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+        for name in NEWER
+        if (results / f"{name}.json").exists()
+    }
+
+
+def glance(found: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
+    """The plots of all that is kept, and what it was measured with."""
+    text = plots.section(found, folder)
+    for name, part in found.items():
+        text += f"- {name}: {part['measured']}, {part['machine']}; {part['versions']}\n"
+    return f"{text}\n"
+
+
+def versions() -> str:
+    """What was measured beside what."""
+    packages = [
+        f"{name} {importlib.metadata.version(name)}"
+        for name in (
+            "eventsourcing", "attrs", "msgspec", "psycopg", "umadb", "duckdb", "polars", "pyarrow",
+            "numpy", "pyspark",
+        )
+    ]  # fmt: skip
+    for words in (("hledger", "--version"), ("ledger", "--version"), ("java", "-version")):
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        packages.append((done.stdout or done.stderr).splitlines()[0].partition(", the")[0])
+    return ", ".join(packages)
+
+
+def asked_for() -> argparse.Namespace:
+    """What the command line says."""
+    names = [*NEWER, *OLDER]
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--output", type=Path)
+    arguments.add_argument(
+        "--only", action="append", choices=names, metavar="PART",
+        help=f"renew the sections of this part alone, may repeat; one of {', '.join(names)}",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--kept", action="store_true", help="measure nothing: write the newer parts as last measured"
+    )
+    for name in ("commands", "projections", "serving"):
+        arguments.add_argument(
+            f"--{name}", action="append_const", dest="only", const=name, help=f"--only {name}"
+        )
+    arguments.add_argument("--runs", type=int, default=5, help="of the older parts")
+    arguments.add_argument("--rounds", type=int, default=5, help="the most runs of the newer parts")
+    arguments.add_argument("--scale", type=float, default=1.0, help="smaller for a quick look")
+    arguments.add_argument("--seconds", type=float, default=60, help="of each load of the service")
+    arguments.add_argument("--folder", type=Path, default=Path("build/bench"), help="for the histories")
+    given = arguments.parse_args()
+    # a quick look is no measurement, and no plot of the page
+    given.results = RESULTS if given.scale == 1 else given.folder / "results"
+    return given
+
+
+def main() -> None:
+    """Run it all, or some parts; the page is written after each, so that an interruption loses one."""
+    given = asked_for()
+    if given.kept:
+        write_kept(given.results, given.output)
+        return
+    if given.only and given.output:
+        page = given.output.read_text(encoding="utf-8")
+    else:
+        page = HEAD.format(
+            today=date.today().isoformat(),
+            runs=given.runs,
+            machine=machine(),
+            python=platform.python_version(),
+            sqlite=sqlite3.sqlite_version,
+            packages=versions(),
+        )
+    with tempfile.TemporaryDirectory() as name:
+        asked = Run(Path(name), given.runs, given.scale, given.seconds)
+        bench = Bench(given.folder, given.scale, given.rounds)
+        for part in given.only or [*NEWER, *OLDER]:
+            began = time.monotonic()
+            fresh = measured(part, asked, bench, given.results)
+            print(fresh)
+            print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+            page = renewed(page, fresh, date.today().isoformat() if given.only else None)
+            if given.output:
+                if part in NEWER:
+                    found = kept(given.results)
+                    page = renewed(page, glance(found, given.output.parent / "plots"), None)
+                given.output.write_text(page, encoding="utf-8")
+
+
+def write_kept(results: Path, output: Path) -> None:
+    """The page with the newer parts as they were last measured, and nothing measured now."""
+    found = kept(results)
+    page = renewed(output.read_text(encoding="utf-8"), glance(found, output.parent / "plots"), None)
+    for name, part in found.items():
+        page = renewed(page, NEWER[name].page(part), part["measured"])
+    output.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests run against and pip cannot bring: PostgreSQL 15 or later, PgBouncer,
-# FUSE 3 and strace, from Debian's packages. Needs root or sudo, and only when something is missing.
+# FUSE 3, strace, hledger and ledger, from Debian's packages. Needs root or sudo, and only when
+# something is missing.
 set -euo pipefail
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # pgbouncer is in a folder that few users' PATH has
@@ -25,6 +26,8 @@ look() {
     have pgbouncer || missing+=(pgbouncer)
     have fusermount3 || missing+=(fuse3)
     have strace || missing+=(strace)
+    have hledger || missing+=(hledger)
+    have ledger || missing+=(ledger)
 }
 
 by_hand() {

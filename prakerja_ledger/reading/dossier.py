@@ -62,6 +62,11 @@ class Transfer:
         """Instructed, with neither settlement nor failure."""
         return self.instruction is not None and not self.settlements and self.failure is None
 
+    @property
+    def in_flight(self) -> int:
+        """What of it may still arrive."""
+        return self.amount if self.is_open else 0
+
 
 @define(eq=False)
 class Transfers:
@@ -83,8 +88,7 @@ class Transfers:
     def in_flight(self) -> int:
         in_flight = 0
         for transfer in self.by_id.values():
-            if transfer.is_open:
-                in_flight += transfer.amount
+            in_flight += transfer.in_flight
         return in_flight
 
     @property
@@ -106,11 +110,21 @@ class Bought:
         return sum(refund.fact.amount for refund in self.refunds)  # type: ignore[attr-defined]
 
     @property
+    def from_balance(self) -> bool:
+        """Bought with the training balance, and not with money of the participant's own."""
+        return self.fact.method == "prakerja"
+
+    @property
     def counts(self) -> bool:
         """Bought with the training balance, and not refunded in full."""
-        if self.fact.method != "prakerja":
+        if not self.from_balance:
             return False
         return not self.refunds or self.refunded < self.fact.price
+
+    @property
+    def spent(self) -> int:
+        """What of the training balance it took."""
+        return self.fact.price - self.refunded if self.counts else 0
 
 
 @define(eq=False)
@@ -211,14 +225,19 @@ def open_dossier(seen: ParticipantInView, view: View, programme: Programme) -> D
     """Fold a participant's events in view, in the order of events."""
     dossier = Dossier(seen, seen.participant, programme.scheme(seen.scheme), view)
     for event in seen.events:
-        read = _READERS.get(type(event.fact))
+        read = READERS.get(type(event.fact))
         if read is not None:
             read(dossier, event, event.fact)
-    for refund in dossier.loose_refunds:  # refunds dated before their purchase
-        bought = dossier.purchases.get(refund.fact.purchase)  # type: ignore[attr-defined]
-        if bought is not None:
-            bought.refunds.append(refund)
+    for refund in dossier.loose_refunds:
+        attach(dossier, refund)
     return dossier
+
+
+def attach(dossier: Dossier, refund: Event) -> None:
+    """Put a refund that is dated before its purchase to it, where that is in view."""
+    bought = dossier.purchases.get(refund.fact.purchase)  # type: ignore[attr-defined]
+    if bought is not None:
+        bought.refunds.append(refund)
 
 
 Reader = Callable[[Dossier, Event, Any], None]
@@ -341,7 +360,7 @@ def _return(d: Dossier, event: Event, fact: f.DisbursementReturned) -> None:
     transfer.returns.append(event)
 
 
-_READERS: Final[dict[type[f.Fact], Reader]] = {
+READERS: Final[dict[type[f.Fact], Reader]] = {
     f.AccountLinked: _link,
     f.AccountUnlinked: _unlink,
     f.AccountVerified: _hear,
@@ -359,12 +378,13 @@ _READERS: Final[dict[type[f.Fact], Reader]] = {
     f.ParticipationRevoked: _revoke,
     f.ParticipationReinstated: _reinstate,
 }
+"""How each kind of fact changes a dossier."""
 PASSED_OVER: Final = frozenset(
     {f.Enrolled, f.EnrolmentCorrected, f.EventVoided, f.ComplaintFiled, f.ComplaintResolved}
 )
 """Enrolment and voids are the view's matter; complaints move no money."""
 assert {k for k in f.FACTS.values() if k.stream in {f.PARTICIPANT, f.ANY_STREAM}} == (
-    _READERS.keys() | PASSED_OVER
+    READERS.keys() | PASSED_OVER
 ), "a kind of fact that the dossier neither reads nor passes over"
 
 

@@ -197,11 +197,16 @@ def cash_line(
     return _CashLines(dossier, programme, around, undated=False).one(line)
 
 
+def training_owed(scheme: Scheme, spent: int) -> int:
+    """What of the money spent on courses the balance covers."""
+    return min(spent, scheme.training_balance)
+
+
 def training_line(d: Dossier) -> StatementLine:
     """The training balance: what of it was spent, and what of the rest can still be."""
     amount = d.scheme.training_balance
-    spent = sum(bought.fact.price - bought.refunded for bought in d.counting)
-    owed = min(spent, amount)
+    spent = sum(bought.spent for bought in d.counting)
+    owed = training_owed(d.scheme, spent)
     cut_off = d.scheme.training_used_by
     causes = []
     if d.revocation is not None:

@@ -16,7 +16,7 @@ from prakerja_ledger.interfaces.cli.status import Status
 COMMANDS: Final = {
     "check": ("history", "Read and judge histories without recording."),
     "import": ("history", "Record a history into a ledger."),
-    "export": ("history", "Write a source as history format 1."),
+    "export": ("export", "Write a source as a history, or as a journal of its money."),
     "statement": ("statement", "Owed, paid, unpaid, line by line, and why."),
     "unpaid": ("unpaid", "Every unpaid line, the longest overdue first."),
     "totals": ("totals", "Sums of the lines by wave, cause, owner and more."),

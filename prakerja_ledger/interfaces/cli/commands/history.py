@@ -1,4 +1,4 @@
-"""`check`, `import` and `export`: histories in and out."""
+"""`check` and `import`: histories judged and recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,6 @@ from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.whole import complain_of_engine
 from prakerja_ledger.interfaces.cli.options import (
     engine_options,
-    holidays_option,
     json_option,
     language_option,
     programme_with,
@@ -24,24 +23,19 @@ from prakerja_ledger.interfaces.cli.options import (
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.columnar.sniffing import is_columnar
-from prakerja_ledger.interfaces.columnar.sniffing import writer as parquet_writer
 from prakerja_ledger.interfaces.engines import (
     OtherEngine,
     checked_in_shares,
     checked_whole,
     wants_engine,
 )
-from prakerja_ledger.interfaces.history_file import Line
 from prakerja_ledger.interfaces.quarantine import QuarantineFile, reasons_beside
 from prakerja_ledger.interfaces.source import (
     Tally,
     check_readable,
     is_ledger,
-    lines_with_numbers,
-    recorded_lines,
     without_collection,
 )
-from prakerja_ledger.interfaces.whole_file import aside, compressed
 from prakerja_ledger.ledger.urls import without_password
 
 if TYPE_CHECKING:
@@ -81,7 +75,7 @@ def check_command(
         click.echo(_tallies_json(tallies))
     else:
         click.echo(_counts(words, list(tallies.values())))
-    return _status(list(tallies.values()))
+    return status_of(list(tallies.values()))
 
 
 def _checked(
@@ -145,7 +139,8 @@ def _tallies_json(tallies: dict[str, Tally]) -> str:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
-def _status(tallies: list[Tally]) -> Status:
+def status_of(tallies: list[Tally]) -> Status:
+    """How a command ends that read these."""
     quarantined = any(tally.quarantined for tally in tallies)
     return Status.QUARANTINED if quarantined else Status.DONE
 
@@ -188,7 +183,7 @@ def import_command(
     for path in histories:
         check_readable(path)
     targets = {path: Path(quarantine) if quarantine else _beside(path) for path in histories}
-    _check_targets(targets.values(), [*map(Path, histories), *_files_of(url)])
+    check_targets(targets.values(), [*map(Path, histories), *files_of(url)])
     kept = {target: QuarantineFile(target) for target in targets.values()}
     tallies: list[Tally] = []
     try:
@@ -206,7 +201,7 @@ def import_command(
         for one in kept.values():
             one.discard()
     click.echo(_counts(words, tallies))
-    return _status(tallies)
+    return status_of(tallies)
 
 
 def _beside(path: str) -> Path:
@@ -215,7 +210,7 @@ def _beside(path: str) -> Path:
     return name.with_name(f"{name.name}.quarantined.jsonl")
 
 
-def _files_of(url: str) -> list[Path]:
+def files_of(url: str) -> list[Path]:
     """The files of a ledger that lies in one."""
     if not url.startswith("sqlite:"):
         return []
@@ -225,7 +220,7 @@ def _files_of(url: str) -> list[Path]:
     return [path, Path(f"{path}-wal"), Path(f"{path}-shm")]
 
 
-def _check_targets(targets: Iterable[Path], taken: Iterable[Path]) -> None:
+def check_targets(targets: Iterable[Path], taken: Iterable[Path]) -> None:
     """Files about to be written must not be among those that are read, and need a folder."""
     places = {path.resolve() for path in taken}
     for target in targets:
@@ -264,94 +259,3 @@ def _finish(kept: QuarantineFile, words: Words) -> None:
                 reasons=kept.reasons_path,
             )
         )
-
-
-@click.command("export", short_help="Write a source as history format 1.")
-@click.argument("source")
-@click.option(
-    "--output", "target", type=click.Path(), metavar="FILE", help="Default: standard output."
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["jsonl", "parquet"]),
-    help="Lines of JSON, or a Parquet file of the same. Default: as FILE is named, else jsonl.",
-)
-@click.option(
-    "--every-line",
-    is_flag=True,
-    help="Write every line as it stands, also what would be quarantined or counted as a duplicate; "
-    "nothing is judged.",
-)
-@holidays_option
-def export_command(
-    source: str, target: str | None, form: str | None, every_line: bool, holidays: str | None
-) -> Status:
-    """Write a source as history format 1, in recording order, every event as it came.
-
-    A Parquet file holds the same lines in columns, sorted by participant, and is itself a source. It
-    needs --output.
-
-    \b
-    Examples: prakerja-ledger export sqlite:///ledger.db --output history.jsonl
-              prakerja-ledger export history.jsonl --every-line --output history.parquet
-    """
-    tally = Tally()
-    programme = programme_with(holidays)
-    if form == "parquet" or (form is None and target is not None and target.endswith(".parquet")):
-        if target is None:
-            raise click.UsageError("--format parquet needs --output FILE.")
-        _write_parquet(source, Path(target), programme, tally, every_line=every_line)
-        return _status([tally])
-    lines = _lines_to_export(source, programme, tally, every_line=every_line)
-    if target is None:
-        _write(lines, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    else:
-        _write_file(lines, source, Path(target))
-    return _status([tally])
-
-
-def _lines_to_export(
-    source: str, programme: Programme, tally: Tally, *, every_line: bool
-) -> Iterator[bytes]:
-    if not every_line or is_ledger(source):  # a ledger holds recorded lines only
-        return recorded_lines(source, programme, tally)
-    return (piece for _, line in lines_with_numbers(source) for piece in (_whole(line),))
-
-
-def _write_parquet(
-    source: str, target: Path, programme: Programme, tally: Tally, *, every_line: bool
-) -> None:
-    write = parquet_writer(str(target))
-    _check_targets([target], [Path(source), *_files_of(source)])
-    if target.resolve().parent == Path(source).resolve():
-        raise UnreadableSource(
-            source=str(target),
-            problem="it would become a part of the very folder that is read. Name another folder.",
-        )
-    lines: Iterable[tuple[int, Line]]
-    judged = is_ledger(source) or not every_line
-    if judged:
-        lines = enumerate(recorded_lines(source, programme, tally), 1)
-    else:
-        lines = lines_with_numbers(source)
-    with output.progress(words_of(None)(N_("lines"))) as tick, without_collection():
-        write(lines, target, programme, tick, judged=judged)
-
-
-def _whole(line: Line) -> bytes:
-    return line if isinstance(line, bytes) else b"".join(line.pieces())
-
-
-def _write(lines: Iterator[bytes], file: IO[bytes]) -> None:
-    for line in lines:
-        file.write(line)
-        file.write(b"\n")
-
-
-def _write_file(lines: Iterator[bytes], source: str, target: Path) -> None:
-    """Written aside and renamed: an export that stops half-way leaves no half history behind."""
-    _check_targets([target], [Path(source), *_files_of(source)])
-    with aside(target) as path, path.open("wb") as file, compressed(file, target) as whole:
-        _write(lines, whole)

@@ -22,6 +22,7 @@ from prakerja_ledger.interfaces.cli.status import Status, worst
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.source import History, Tally, open_history
 from prakerja_ledger.reading import statement as law
+from prakerja_ledger.reading.books import Books, books
 from prakerja_ledger.reading.diff import Difference, difference
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.finding import Finding
@@ -83,6 +84,18 @@ class Reader(Speaker):
                 yield self.evaluation.statement(participant)
             except CalendarTooShort as error:
                 self.complain_of_calendar(participant.id, error)
+
+    def books(self) -> Iterator[Books]:
+        """Every participant's books, by participant id."""
+        evaluation = self.evaluation
+        for participant in evaluation.in_view():
+            try:
+                made = books(participant, self.view, self.programme, evaluation.around)
+            except CalendarTooShort as error:
+                self.complain_of_calendar(participant.id, error)
+                continue
+            assert made is not None, "in view, so there are books"
+            yield made
 
     def _named(self, names: Iterable[str]) -> Iterator[Participant]:
         for name in names:
