@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from prakerja_ledger.bulk.engine import EVENTS_A_PART, Bulk
+from prakerja_ledger.bulk.engine import Bulk
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Recorded
@@ -133,7 +133,7 @@ def python_unpaid(read: Read, view: View) -> list[tuple[Any, ...]]:
 
 
 def differences(
-    read: Read, views: Iterable[View], *, events_a_part: int = EVENTS_A_PART
+    read: Read, views: Iterable[View], *, events_a_part: int | None = None
 ) -> Iterator[str]:
     """One sentence for each answer in which the two laws differ."""
     connection = connect(read.events.values())

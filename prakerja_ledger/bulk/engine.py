@@ -23,8 +23,10 @@ Row = tuple[Any, ...]
 Tick = Callable[[int], None]
 """Called with the number of events read so far, now and then."""
 
-EVENTS_A_PART: Final = 2_000_000
-"""How many events are worked on at once: what the rules hold in memory is held of so many."""
+EVENTS_A_PART: Final = 5_000_000
+"""How many events are worked on at once at the most: what the rules hold in memory is held of so many."""
+BYTES_AN_EVENT: Final = 600
+"""Memory that an event of a part takes, with all that is worked out of it. Less is spilled, and slower."""
 PIECES: Final = 65_536
 """How many rows of text are taken at a time."""
 
@@ -82,7 +84,7 @@ class Bulk:
         view: View,
         *,
         tick: Tick = no_tick,
-        events_a_part: int = EVENTS_A_PART,
+        events_a_part: int | None = None,
     ) -> None:
         self._connection = connection
         self._tick = tick
@@ -94,7 +96,8 @@ class Bulk:
         self.undecided: list[tuple[str, date]] = []
         """Participants of whom a report cannot be judged, and the day that the calendar lacks."""
         self._setting = Setting(self._run, programme, view)
-        self._bounds = self._find_bounds(events_a_part)
+        self._events_a_part = events_a_part or self._fitting()
+        self._bounds = self._find_bounds()
 
     def _run(self, query: str, values: list[Any] | None = None) -> DuckDBPyConnection:
         """Run a query; what the set operations cannot hold is for the Python law, which has no bounds."""
@@ -103,8 +106,14 @@ class Bulk:
 
     # -- parts of the participants --
 
-    def _find_bounds(self, events_a_part: int) -> list[str | None]:
+    def _fitting(self) -> int:
+        """How many events the connection's memory limit lets be worked on at once."""
+        (limit,) = self._rows("SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0]
+        return min(EVENTS_A_PART, int(limit) // BYTES_AN_EVENT)
+
+    def _find_bounds(self) -> list[str | None]:
         """The ids at which the parts begin and end; None: no participant lies beyond."""
+        events_a_part = self._events_a_part
         (count,) = self._rows("SELECT count(*) FROM events")[0]
         if count <= events_a_part + events_a_part // 2:
             return [None, None]
@@ -132,7 +141,7 @@ class Bulk:
                 self._setting.part(low, high, asked)
                 self._tables.clear()
             yield
-            self._tick((number + 1) * EVENTS_A_PART)
+            self._tick((number + 1) * self._events_a_part)
 
     # -- rules --
 
