@@ -91,7 +91,7 @@ class ColumnarHistory:
     def rows(self) -> Iterator[Row]:
         """Rows that are no blank lines, in the order of recording."""
         for rows in self.in_order():
-            yield from _filled(rows, 0, len(rows.numbers))
+            yield from filled(rows, 0, len(rows.numbers))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every line and its number, blank ones too, in the order of recording."""
@@ -180,7 +180,7 @@ class ColumnarHistory:
             rows = decode(table, self.programme)
             if positions is not None:
                 positions.add(rows.numbers)
-            for start, end in _stretches(rows.subjects):
+            for start, end in stretches(rows.subjects):
                 given = rows.subjects[start]
                 if given != subject:
                     yield subject, run
@@ -188,7 +188,7 @@ class ColumnarHistory:
                         raise _Unsorted
                     subject, run, last = given, [], 0
                 last = _rising(rows.numbers[start:end], last)
-                run += _filled(rows, start, end)
+                run += filled(rows, start, end)
             count += table.num_rows
             tick(count)
         yield subject, run
@@ -225,7 +225,7 @@ class ColumnarHistory:
         table = table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
         rows = decode(table, self.programme)
         _check_rising(rows.numbers, 0)
-        return _filled(rows, 0, len(rows.numbers))
+        return filled(rows, 0, len(rows.numbers))
 
     # --- a few subjects ---------------------------------------------------------------------------
 
@@ -382,7 +382,7 @@ def _named(outcome: Any) -> int | None:
     return outcome.fields.get("position") if isinstance(outcome, Refusal) else None
 
 
-def _filled(rows: Rows, start: int, end: int) -> list[Row]:
+def filled(rows: Rows, start: int, end: int) -> list[Row]:
     """The rows of a stretch that are no blank lines."""
     found = zip(rows.numbers[start:end], rows.outcomes[start:end], repeat(rows), range(start, end))
     return [_new_tuple(Row, one) for one in found if one[1] is not None]
@@ -391,7 +391,7 @@ def _filled(rows: Rows, start: int, end: int) -> list[Row]:
 _new_tuple = tuple.__new__
 
 
-def _stretches(subjects: list[str]) -> Iterator[tuple[int, int]]:
+def stretches(subjects: list[str]) -> Iterator[tuple[int, int]]:
     """Where the same subject stands in a row: from, and up to but not including."""
     start = 0
     for place, (one, other) in enumerate(pairwise(subjects), 1):
