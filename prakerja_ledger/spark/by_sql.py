@@ -33,7 +33,7 @@ def connected(connection: DuckDBPyConnection, rows: Any) -> None:
 
 
 class BySql(Bulk):
-    """The part whose rows are the relation `events`. Raises NotForBulk.
+    """The part whose rows are the relation `events`, for one answer. Raises NotForBulk.
 
     An answer is gathered before it is given out: what raises half-way has said nothing yet.
     """
@@ -60,7 +60,6 @@ class BySql(Bulk):
 
     def _findings(self) -> Iterator[Message]:
         """As `Bulk.findings`, but for those that come of several: of these, what this part puts in."""
-        self.undecided = []
         for _ in self._each_part():
             select = "SELECT subject, needed FROM undecided ORDER BY subject, stamp"
             self.undecided += self._rows(self._query("undecided", select))

@@ -87,8 +87,10 @@ class Spark:
         """Participants whose statement is an error, and the day that the calendar lacks."""
         self.undecided: list[tuple[str, date]] = []
         """Participants of whom a report cannot be judged, and the day that the calendar lacks."""
-        self.recorded = self.duplicates = 0
-        """What became of the rows, once an answer was given out to its end."""
+        self.recorded: int = 0
+        """How many rows are on record; known once an answer has begun."""
+        self.duplicates: int = 0
+        """How many said what was on record already; likewise."""
         self.refused: dict[str, int] = {}
         """How many rows were refused, by quarantine code; likewise."""
 
