@@ -14,6 +14,7 @@ import glob
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyspark
 from pyspark.sql import SparkSession
 
 from benchmarks.measure import Row
@@ -231,7 +233,9 @@ def main() -> None:
                         flush=True,
                     )
         print({name: f"{mib:.0f} MiB" for name, mib in peaks().items()})
+        logs = Path(pyspark.__file__).parent / "work" / session.sparkContext.applicationId
         session.stop()
+        shutil.rmtree(logs, ignore_errors=True)
         print(f"shuffled: {shuffled(folder):.1f} MiB")
 
 

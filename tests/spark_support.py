@@ -58,8 +58,17 @@ def cluster(tmp_path_factory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("spark")
     session = builder.config("spark.local.dir", str(folder)).getOrCreate()
     session.sparkContext.setLogLevel("OFF")
+    logs = executors_logs(session)
     yield session
     session.stop()
+    shutil.rmtree(logs, ignore_errors=True)
+
+
+def executors_logs(session: Any) -> Path:
+    """Where workers of a local cluster put what executors print: beside Spark, and that cannot be set."""
+    import pyspark
+
+    return Path(pyspark.__file__).parent / "work" / session.sparkContext.applicationId
 
 
 def in_files(folder: Path, lines: list[bytes], *, files: int = 3, rows: int = 16) -> Path:
