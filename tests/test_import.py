@@ -492,8 +492,7 @@ def test_an_import_killed_at_random_moments_loses_nothing_acknowledged(
         assert answer.out == b"".join(lines[:left]), "not a beginning of the history"
 
     recorded, duplicates, quarantined = imported(thirty_thousand, url_of(path))
-    assert (recorded + duplicates, quarantined) == (len(lines), 0)
-    assert duplicates == left
+    assert (recorded, duplicates, quarantined) == (len(lines), 0, 0), "not as if never stopped"
     assert exported(url_of(path)) == thirty_thousand.read_bytes()
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

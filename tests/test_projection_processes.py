@@ -193,7 +193,7 @@ def test_a_build_whose_process_dies_says_so_and_is_gone_on_with(
         asked.append(found)
         if len(asked) == 2:
             asked[0] = rows(makers, found).result()
-            for process in makers._processes:
+            for process in makers.processes:
                 process.kill()
         return rows(makers, found)
 

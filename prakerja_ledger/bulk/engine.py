@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,22 +17,26 @@ from prakerja_ledger.reading.view import View
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from prakerja_ledger.bulk.connection import Interruptible
+
 Row = tuple[Any, ...]
 Tick = Callable[[int], None]
 """Called with the number of events read so far, now and then."""
 
 EVENTS_A_PART: Final = 2_000_000
 """How many events are worked on at once: what the rules hold in memory is held of so many."""
-PIECES: Final = 4096
+PIECES: Final = 65_536
 """How many rows of text are taken at a time."""
 
+_SAME_NUMBER: Final = "two disbursements of one participant have one number"
+"""What rule `instructed_and_settled` says of two ids of which the same number was made."""
 _FIRST_CAUSES: Final = (
     "LEFT JOIN causes c ON c.bit = first_cause(l.causes) "
     "LEFT JOIN reasons r ON r.reason = l.first_reason "
 )
 _EACH_ONCE: Final = "count(*) FILTER (place = 0)"
 """Every participant has one training line."""
-_SEVERAL: Final = "count(DISTINCT enrolled)"
+_SEVERAL: Final = "count(DISTINCT who)"
 _GROUPINGS: Final = {
     "wave": ("wave", _EACH_ONCE),
     "scheme": ("scheme", _EACH_ONCE),
@@ -42,6 +47,21 @@ _GROUPINGS: Final = {
     "owner": ("coalesce(r.owner, c.owner)", _SEVERAL),
 }
 """What totals are grouped by, and how the participants of a group are counted."""
+
+
+@contextmanager
+def _for_the_law() -> Iterator[None]:
+    """Say of a fault that it is the history's: a number too large, or two ids of which one was made."""
+    import duckdb  # noqa: PLC0415  # an extra; whoever comes here has it
+
+    try:
+        yield
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        raise NotForBulk("it holds a number too large") from error
+    except duckdb.InvalidInputException as error:
+        if _SAME_NUMBER not in str(error):
+            raise
+        raise NotForBulk(_SAME_NUMBER) from error
 
 
 def no_tick(_: int) -> None:
@@ -57,7 +77,7 @@ class Bulk:
 
     def __init__(
         self,
-        connection: DuckDBPyConnection,
+        connection: DuckDBPyConnection | Interruptible,
         programme: Programme,
         view: View,
         *,
@@ -67,7 +87,7 @@ class Bulk:
         self._connection = connection
         self._tick = tick
         self._parts = parts(programme)
-        self._named = False
+        self._asked = ""
         self._tables: set[str] = set()
         self.withheld: list[tuple[str, date]] = []
         """Participants whose statement is an error, and the day that the calendar lacks."""
@@ -77,13 +97,9 @@ class Bulk:
         self._bounds = self._find_bounds(events_a_part)
 
     def _run(self, query: str, values: list[Any] | None = None) -> DuckDBPyConnection:
-        """Run a query; a number too large for its columns is for the Python law, which has no largest."""
-        import duckdb  # noqa: PLC0415  # an extra; whoever comes here has it
-
-        try:
+        """Run a query; what the set operations cannot hold is for the Python law, which has no bounds."""
+        with _for_the_law():
             return self._connection.execute(query, values)
-        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-            raise NotForBulk("it holds a number too large") from error
 
     # -- parts of the participants --
 
@@ -102,21 +118,18 @@ class Bulk:
         found: list[Row] = self._run(query).fetchall()
         return found
 
-    def _each_part(self, *, named: bool = False) -> Iterator[None]:
-        """Set out one part of the participants after another, by id; `named`: with the names of events.
+    def _each_part(self, asked: str = "") -> Iterator[None]:
+        """Set out one part of the participants after another, by id; `asked`: lines of rules switched on.
 
         Where there is one part only, what an earlier answer worked out of it is used again.
         """
         is_whole = len(self._bounds) == 2
-        if not is_whole or (named and not self._named):
+        if not is_whole or asked != self._asked:
             self._tables.clear()
-        self._named = named or (is_whole and self._named)
+        self._asked = asked
         for number, (low, high) in enumerate(zip(self._bounds, self._bounds[1:], strict=False)):
             if not (is_whole and self._tables):
-                for name, bound in (("low", low), ("high", high)):
-                    if bound is not None:
-                        self._run(f"SET VARIABLE {name} = ?", [bound])
-                self._setting.part(low, high)
+                self._setting.part(low, high, asked)
                 self._tables.clear()
             yield
             self._tick((number + 1) * EVENTS_A_PART)
@@ -128,14 +141,14 @@ class Bulk:
         for table in tables_for(name):
             if table not in self._tables:
                 self._tables.add(table)
-                query = filled(query_for(table), self._parts, named=self._named)
+                query = filled(query_for(table), self._parts, asked=self._asked)
                 self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
 
     def _query(self, name: str, select: str | None = None) -> str:
         """A query over a rule, with the tables it rests on made."""
         self._make(name)
         select = select or f"FROM {name}"
-        return filled(query_for(name, select), self._parts, named=self._named)
+        return filled(query_for(name, select), self._parts, asked=self._asked)
 
     def _add(self, name: str, table: str) -> None:
         """Add what a rule finds to a table that outlives the part."""
@@ -153,11 +166,13 @@ class Bulk:
             self._run("CREATE OR REPLACE TEMP TABLE line_rows AS " + self._query("lines"))
             self._tables.add("line_rows")
             self._run(
-                "CREATE OR REPLACE TEMP TABLE short AS SELECT subject, arg_min(needed, place) AS needed "
-                "FROM line_rows WHERE needed IS NOT NULL GROUP BY subject"
+                "CREATE OR REPLACE TEMP TABLE short AS SELECT who, arg_min(needed, place) AS needed "
+                "FROM line_rows WHERE needed IS NOT NULL GROUP BY who"
             )
-            self._run("DELETE FROM line_rows WHERE subject IN (SELECT subject FROM short)")
-        self.withheld += self._rows("FROM short ORDER BY subject")
+            self._run("DELETE FROM line_rows WHERE who IN (SELECT who FROM short)")
+        self.withheld += self._rows(
+            "SELECT subject, needed FROM short JOIN participants USING (who) ORDER BY subject"
+        )
 
     # -- answers --
 
@@ -165,7 +180,7 @@ class Bulk:
         """Every statement as JSON with its LF, in pieces of any length; those withheld are left out."""
         self.withheld = []
         end, begun = b"]}\n", False
-        for _ in self._each_part(named=True):
+        for _ in self._each_part("named"):
             self._lines()
             for piece in self._pieces(self._query("statement_pieces")):
                 yield piece if begun else piece[len(end) :]
@@ -174,10 +189,16 @@ class Bulk:
             yield end
 
     def _pieces(self, query: str) -> Iterator[bytes]:
-        """The texts of a query's one column, many at a time."""
-        found = self._run(query)
-        while rows := found.fetchmany(PIECES):
-            yield "".join([text for (text,) in rows]).encode()
+        """The texts of a query's one column, one after another: the very bytes that the columns hold."""
+        with _for_the_law():
+            batches = self._connection.sql(query).to_arrow_reader(PIECES)
+        for batch in batches:
+            texts = batch.column(0)
+            first, last = texts.offset, texts.offset + len(texts)
+            _, offsets, data = texts.buffers()
+            if data is not None:
+                ends = memoryview(offsets).cast("i" if str(texts.type) == "string" else "q")
+                yield data[ends[first] : ends[last]].to_pybytes()
 
     def totals(self, by: str) -> list[Row]:
         """Sums by group, as `totals` prints them: the key, participants, lines, entitlement, amounts."""
@@ -200,8 +221,42 @@ class Bulk:
         in_order = sorted(groups.items(), key=lambda group: (group[0] is None, group[0]))
         return [(name, *numbers) for name, numbers in in_order]
 
-    def unpaid(self) -> list[Row]:
-        """One row a line with money unpaid, as `unpaid` prints them, the longest overdue first."""
+    def unpaid_by_cause(self) -> list[Row]:
+        """Of lines with money unpaid, by first cause and owner: how many, unpaid, overdue."""
+        self.withheld = []
+        select = (
+            "SELECT c.cause, coalesce(r.owner, c.owner) AS owner, count(*), "
+            "CAST(sum(unpaid) AS HUGEINT), CAST(sum(overdue) AS HUGEINT) "
+            f"FROM line_rows l {_FIRST_CAUSES}WHERE unpaid > 0 GROUP BY ALL"
+        )
+        sums: dict[tuple[str, str], list[int]] = {}
+        for _ in self._each_part():
+            self._lines()
+            for cause, owner, *numbers in self._rows(select):
+                so_far = sums.setdefault((cause, owner), [0, 0, 0])
+                sums[cause, owner] = [a + b for a, b in zip(so_far, numbers, strict=True)]
+        return [(*key, *numbers) for key, numbers in sorted(sums.items())]
+
+    def digest(self, table: str) -> None:
+        """Leave a table of participants, each with a digest of all amounts of all their lines.
+
+        Where the digests of two views differ, money moved between them.
+        """
+        self.withheld = []
+        measures = ", ".join(("place", "amount", *AMOUNTS))
+        self._run(f"CREATE OR REPLACE TEMP TABLE {table} (subject VARCHAR, digest UBIGINT)")
+        for _ in self._each_part():
+            self._lines()
+            self._run(
+                f"INSERT INTO {table} SELECT subject, bit_xor(hash({measures})) FROM line_rows "
+                "JOIN participants USING (who) GROUP BY subject"
+            )
+
+    def unpaid(self, most: int | None = None) -> list[Row]:
+        """One row a line with money unpaid, as `unpaid` prints them, the longest overdue first.
+
+        `most`: no more than so many of them.
+        """
         self.withheld = []
         self._forget("unpaid_rows")
         for _ in self._each_part():
@@ -210,6 +265,7 @@ class Bulk:
         return self._rows(
             "SELECT * REPLACE (CAST(due_on AS VARCHAR) AS due_on) FROM unpaid_rows "
             "ORDER BY overdue_working_days DESC, due_on, participant, line"
+            + ("" if most is None else f" LIMIT {most}")
         )
 
     def findings(self) -> Iterator[bytes]:
@@ -217,7 +273,7 @@ class Bulk:
         self.undecided = []
         gathered = ("finding_rows", "account_uses", "certificate_uses", "evaluated_courses")
         self._forget(*gathered)
-        for _ in self._each_part():
+        for _ in self._each_part("judged"):
             select = "SELECT subject, needed FROM undecided ORDER BY subject, stamp"
             self.undecided += self._rows(self._query("undecided", select))
             for rule, table in zip(

@@ -25,17 +25,20 @@ def day_literal(on: date) -> str:
 
 
 def parts(programme: Programme) -> Mapping[str, str]:
-    """Each part by its name in the rules."""
+    """Each part by what stands for it in the rules: a name in braces, or the word for a cause."""
     schemes = programme.schemes.values()
     cut_offs = sorted({one.account_linked_by for one in schemes if one.account_linked_by})
     surveys = range(1, max((one.survey.count for one in schemes), default=0) + 1)
-    return {
+    named = {
         **_cut_off_parts(cut_offs),
         **_survey_parts(surveys),
         "surveys_begin": str(SURVEYS_BEGIN),
         "late_after": str(LATE_AFTER),
         "pointing_causes": str(sum(bits()[cause] for cause in POINTING)),
     }
+    # causes as numbers: to look them up in the plan of every query would take longer than small queries do
+    causes = {f"'{cause}'": str(bit) for cause, bit in bits().items()}
+    return {**{f"{{{name}}}": part for name, part in named.items()}, **causes}
 
 
 def _cut_off_parts(cut_offs: Iterable[date]) -> Mapping[str, str]:
@@ -98,6 +101,15 @@ def _survey_parts(surveys: Sequence[int]) -> Mapping[str, str]:
         ),
         "late_submission": by_instalment(
             lambda n: " OR ".join(f"is_late(survey_{m})" for m in range(1, n + 1))
+        ),
+        "submitted_in_turn": " AND ".join(
+            [
+                "true",
+                *(
+                    f"coalesce(survey_{n} < survey_{n + 1}, survey_{n + 1} IS NULL)"
+                    for n in surveys[:-1]
+                ),
+            ]
         ),
         "own_submission": by_instalment(lambda n: f"survey_{n}"),
         "surveys_until": by_instalment(

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-_HEADING: Final = re.compile(r"^-- (rule|table): (\w+)\n", re.MULTILINE)
+_HEADING: Final = re.compile(r"^-- (rule|table|step): (\w+)\n", re.MULTILINE)
 _WORD: Final = re.compile(r"\b[a-z_]+\b")
 _COMMENT: Final = re.compile(r"--.*")
 FILES: Final = ("lines", "statements", "findings")
@@ -32,6 +32,13 @@ class Rule(NamedTuple):
 def read(name: str) -> str:
     """The text of one file of SQL."""
     return (files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def steps(name: str) -> Mapping[str, str]:
+    """The queries of one file whose order is its own, by name."""
+    _, *parts = _HEADING.split(read(name))
+    return dict(zip(parts[1::3], (text.strip() for text in parts[2::3]), strict=True))
 
 
 @cache
@@ -83,10 +90,13 @@ def _with(inlined: Iterator[Rule], text: str) -> str:
     return f"WITH\n{named}\n{text}" if named else text
 
 
-def filled(text: str, parts: Mapping[str, str], *, named: bool = False) -> str:
-    """A rule with the parts that depend on the programme's data in their places; `named`: with names."""
-    if named:
-        text = text.replace("--named ", "")
+def filled(text: str, parts: Mapping[str, str], *, asked: str = "") -> str:
+    """A rule with the parts that depend on the programme's data in their places, each by what stands there.
+
+    `asked` are words that switch lines on: `--named` what names events, `--judged` what findings need.
+    """
+    for word in asked.split():
+        text = text.replace(f"--{word} ", "")
     for name, part in parts.items():
-        text = text.replace("{" + name + "}", part)
+        text = text.replace(name, part)
     return text

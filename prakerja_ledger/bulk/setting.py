@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from prakerja_ledger.bulk.parts import day_literal
-from prakerja_ledger.bulk.rules import filled, read
-from prakerja_ledger.bulk.tables import bits, tables
+from prakerja_ledger.bulk.parts import day_literal, parts
+from prakerja_ledger.bulk.rules import filled, read, steps
+from prakerja_ledger.bulk.tables import tables
+from prakerja_ledger.domain.facts import FACTS
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant, in_utc
 from prakerja_ledger.reading.view import View
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 Run = Callable[..., "DuckDBPyConnection"]
 
-LAST_POSITION: Final = (1 << 40) - 1
-"""A stamp has room for so many."""
+MOST_AT_ONCE: Final = 14
+"""A stamp has room for so many events of one participant at one microsecond."""
 COMMON_KINDS: Final = (
     "package-offered",
     "package-withdrawn",
@@ -28,6 +30,23 @@ COMMON_KINDS: Final = (
 )
 """Events of packages and the programme: every participant's rules may look at them."""
 _IN_COMMON: Final = f"kind IN {COMMON_KINDS}"  # a tuple of words is written as SQL writes it
+ORDERED_KINDS: Final = (
+    "enrolment-corrected",
+    "participation-revoked",
+    "participation-reinstated",
+    "account-linked",
+    "account-verified",
+    "account-rejected",
+    "account-unlinked",
+    "course-completed",
+    "disbursement-failed",
+    "disbursement-returned",
+)
+_ORDERED: Final = (
+    f"kind IN {ORDERED_KINDS} OR (kind = 'disbursement-instructed' AND who IN (SELECT who FROM facts "
+    "WHERE kind IN ('disbursement-failed', 'disbursement-returned')))"
+)
+"""Where amounts and causes rest on which of two events of one instant came first, it is two of these."""
 
 
 class NotForBulk(Exception):
@@ -37,33 +56,62 @@ class NotForBulk(Exception):
 class Setting:
     """The relation `events` of a connection, in one view of one programme.
 
-    Leaves behind `recorded` (events of participants, restricted to a part of them by `part`), `common`
-    (events of packages and the programme), the macros of the rules and the tables that they join.
+    Leaves behind `common` (events of packages and the programme), the macros of the rules and the tables
+    that they join; and of a `part` of the participants `recorded`, `seen` and `told`, their events.
     """
 
     def __init__(self, run: Run, programme: Programme, view: View) -> None:
         self._run = run
         self._programme = programme
         self._view = view
-        self._refuse()
+        self._parts = parts(programme)
         for table in tables(programme):
             self._table(*table)
         self._words()
+        self._refuse()
         self._voids()
-        self._order()
-        self._returned_all()
-        self._recorded("whole")
-        self._run(f"CREATE OR REPLACE TEMP TABLE common AS SELECT * FROM whole WHERE {_IN_COMMON}")
-        self._hold()
+        self._common()
 
-    def part(self, low: str | None, high: str | None) -> None:
-        """Restrict `recorded` to the participants from one id up to another; None: without end."""
+    def part(self, low: str | None, high: str | None, asked: str = "") -> None:
+        """Set out the participants from one id up to another; None: without end. `asked`: as in `filled`."""
         among = [f"NOT {_IN_COMMON}"]
         for name, sign, bound in (("low", ">=", low), ("high", "<", high)):
             if bound is not None:
+                self._run(f"SET VARIABLE {name} = ?", [bound])
                 among.append(f"subject {sign} getvariable('{name}')")
-        self._recorded("recorded", " AND ".join(among))
-        self._run("CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM recorded WHERE is_seen")
+        self._run(
+            f"CREATE OR REPLACE TEMP VIEW told AS SELECT * FROM events WHERE {' AND '.join(among)}"
+        )
+        self._step("facts", asked)
+        self._step("tied", asked)
+        if self._count("tied"):
+            self._number_ties()
+        self._run(read("returned_all"))
+        self._run(filled(read("recorded"), {}, asked=asked))
+
+    def _step(self, name: str, asked: str = "") -> None:
+        voided = self._count("voided WHERE is_known") > 0
+        parts = {
+            **self._parts,
+            **self._conditions(voided=voided),
+            "{kinds}": f"ENUM{tuple(fact.kind for fact in FACTS.values())}",
+            "{voided}": "LEFT JOIN (FROM voided WHERE is_known) v USING (position)"
+            if voided
+            else "",
+            "{ordered}": "true" if asked else _ORDERED,
+        }
+        query = filled(steps("facts")[name], parts, asked=asked)
+        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+
+    def _number_ties(self) -> None:
+        """Tell events of one instant apart."""
+        self._step("ties")
+        if self._first("SELECT max(tie) FROM ties") >= MOST_AT_ONCE:
+            raise NotForBulk("more of its events happened at one instant than are told apart")
+        self._run(
+            "UPDATE facts SET stamp = stamp + 2 * tie FROM ties "
+            "WHERE facts.position = ties.position AND tie > 0"
+        )
 
     def _first(self, query: str) -> Any:
         """The one value of a query's one row."""
@@ -78,8 +126,10 @@ class Setting:
     def _refuse(self) -> None:
         if self._count("events WHERE line IS NOT NULL"):
             raise NotForBulk("some of its events are kept as lines")
-        if (self._first("SELECT max(position) FROM events") or 0) > LAST_POSITION:
-            raise NotForBulk("its positions are too high")
+        if self._first(
+            "SELECT count(*) <> count(DISTINCT who(subject)) FROM events WHERE kind = 'enrolled'"
+        ):
+            raise NotForBulk("two of its participants have one number")
 
     def _table(self, name: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
@@ -92,12 +142,10 @@ class Setting:
         """The macros of the rules, and the working days."""
         calendar = self._programme.calendar
         known_at = self._view.known_at
-        self._run(f"SET VARIABLE as_of = {day_literal(self._view.as_of)}")
         text = "null" if known_at is None else f'"{in_utc(known_at)}"'
         self._run(f"SET VARIABLE known_at_text = '{text}'")
-        cases = " ".join(f"WHEN '{name}' THEN {bit}" for name, bit in bits().items())
         for macro, body in (
-            ("because(name)", f"CASE name {cases} END"),
+            ("as_of()", day_literal(self._view.as_of)),
             ("calendar_first()", day_literal(calendar.first)),
             ("calendar_last()", day_literal(calendar.last)),
             ("escaped(text)", _escaped()),
@@ -112,7 +160,7 @@ class Setting:
         known_at = self._view.known_at
         if known_at is None:
             return "true"
-        return f"coalesce(recordedtime, time) <= {_timestamp(known_at)}"
+        return f"micros(coalesce(recordedtime, time)) <= {micros(known_at)}"
 
     def _voids(self) -> None:
         """Section 4: what an event-voided known at K takes out, whatever the void's own time."""
@@ -128,64 +176,47 @@ class Setting:
                 "FROM events e JOIN voids v USING (subject, source, id)"
             )
 
-    def _order(self) -> None:
-        """The order of events, where it is not that of recording; columns of the relation may say it."""
-        names = self._run("SELECT column_name FROM (DESCRIBE events)").fetchall()
-        self._has_order = {("n",), ("happened_on",), ("known_on",)} <= set(names)
-        if self._has_order:
-            self._table("ranks", "position BIGINT, n BIGINT", [])
-        else:
-            self._run(read("order"))
-
-    def _returned_all(self) -> None:
-        """Section 2: what returns took that name no amount."""
-        own = {"n": "n", "ranks": "", "own_n": ", n"}
-        ranked = {"n": "coalesce(k.n, position)", "ranks": "LEFT JOIN ranks k USING (position)"}
-        parts = own if self._has_order else {**ranked, "own_n": ""}
-        self._run(filled(read("returned_all"), parts))
-
-    def _recorded(self, name: str, among: str = "true") -> None:
-        """Events with their stamps and names; which of them are known at K, and which are in view."""
-        ranks, voided = self._count("ranks") > 0, self._count("voided WHERE is_known") > 0
-        day = day_literal(self._view.as_of)
-        if self._has_order:
-            n, columns = "e.n", "e.*"
-            stamp = f"stamped_on(e.n, happened_on, known_on > {day})"
-            shown = f"happened_on <= {day}"
-        else:
-            n = "coalesce(k.n, e.position)" if ranks else "e.position"
-            columns = f"e.*, {n} AS n"
-            stamp = f"stamped({n}, time, coalesce(recordedtime, time) >= day_ends({day}))"
-            shown = f"time < day_ends({day})"
+    def _conditions(self, *, voided: bool) -> dict[str, str]:
+        """Of an event `e`: is it known at K, in view, and recorded after D?"""
+        ends = f"day_begins({day_literal(self._view.as_of)}) + 86400000000"
         known = [self._knows] if self._view.known_at is not None else []
         known += ["v.position IS NULL"] if voided else []
-        self._run(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {columns}, {stamp} AS stamp, "
-            "coalesce(recordedtime, time) AS known_at, named(source, id) AS name, "
-            f"{' AND '.join(known) or 'true'} AS is_known, "
-            f"{' AND '.join([shown, *known])} AS is_seen FROM events e"
-            + (" LEFT JOIN ranks k USING (position)" if ranks else "")
-            + (" LEFT JOIN (FROM voided WHERE is_known) v USING (position)" if voided else "")
-            + f" WHERE {among}"
-        )
+        return {
+            "{is_known}": " AND ".join(known) or "true",
+            "{is_seen}": " AND ".join([f"micros(time) < {ends}", *known]),
+            "{is_late}": f"coalesce(micros(recordedtime) >= {ends}, false)",
+        }
 
-    def _hold(self) -> None:
-        """Section 4.2, PROGRAMME_HOLD: the hold by which payments stand held."""
+    def _common(self) -> None:
+        """The events of packages and the programme, each with its place `n` in the order of events."""
+        is_seen = self._conditions(voided=True)["{is_seen}"]
         self._run(
-            "SET VARIABLE hold = (SELECT min(n) FROM common WHERE is_seen "
+            "CREATE OR REPLACE TEMP TABLE common AS SELECT e.*, "
+            f"coalesce(recordedtime, time) AS known_at, {is_seen} AS is_seen, "
+            "row_number() OVER (ORDER BY time, known_at, position) AS n "
+            # found first by what is cheap to read: they are few, and wide
+            "FROM (FROM events SEMI JOIN "
+            f"(SELECT position FROM events WHERE {_IN_COMMON}) USING (position)) e "
+            "LEFT JOIN (FROM voided WHERE is_known) v USING (position)"
+        )
+        # Section 4.2, PROGRAMME_HOLD: the hold by which payments stand held
+        self._run(
+            "SET VARIABLE hold = (SELECT arg_min(position, n) FROM common WHERE is_seen "
             "AND kind = 'payments-held' AND n > coalesce((SELECT max(n) FROM common "
             "WHERE is_seen AND kind = 'payments-resumed'), -1))"
         )
         self._run("CREATE OR REPLACE TEMP MACRO hold() AS getvariable('hold')")
 
 
-def _timestamp(at: Instant) -> str:
-    """An instant in UTC, cut at microseconds: no event of columns stands between two of them."""
-    text, _, fraction = in_utc(at).rstrip("Z").partition(".")
+def micros(at: Instant) -> int:
+    """An instant in microseconds since year 1 began in WIB, cut: no event of columns stands between two."""
+    text, _, fraction = at.partition(".")
     on, _, clock = text.partition("T")
-    year_zero = on.startswith("0000-")  # the year before year 1, as DuckDB writes it
-    moment = f"{'0001' + on[4:] if year_zero else on}{' (BC)' if year_zero else ''}"
-    return f"TIMESTAMP '{moment} {clock}.{fraction[:6] or '0'}'"
+    hours, minutes, seconds = (int(part) for part in clock.split(":"))
+    whole = (
+        (date.fromisoformat(on).toordinal() - 1) * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    )
+    return whole * 1_000_000 + int(fraction[:6].ljust(6, "0"))
 
 
 def _escaped() -> str:

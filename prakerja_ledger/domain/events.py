@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from prakerja_ledger.domain.facts import Fact
@@ -47,10 +47,11 @@ class Event(NamedTuple):
         return date_of(self.recorded_at)
 
 
-order_of_events: Final[Callable[[Event], tuple[Instant, Instant, int]]] = attrgetter(
-    "occurred_at", "recorded_at", "position"
-)
+order_of_events: Final[Callable[[Event], tuple[Instant, Instant, int]]] = itemgetter(4, 5, 6)
 """The key of the order of events: first, latest, then, before all mean this order."""
+assert Event._fields[4:7] == ("occurred_at", "recorded_at", "position"), (
+    "the order is of other fields"
+)
 
 
 def same_content(one: Event, other: Event) -> bool:

@@ -123,6 +123,11 @@ class PackagesInMemory(dict[str, Package]):
         return (self[id] for id in sorted(self.keys()))
 
 
+OWN: Final = frozenset(
+    kind for kind in f.FACTS.values() if kind.stream == f.PARTICIPANT and kind is not f.Enrolled
+)
+"""Facts that are judged by one participant's record and the packages on offer alone."""
+
 _VOID_NOT_VOIDABLE: Final = (
     "{kind} events cannot be voided. Correct an enrolment by an enrolment-corrected; a voided event is "
     "sent again under a new id."
@@ -160,6 +165,16 @@ class Register:
         if isinstance(outcome, Recorded) and type(event.fact) is not f.EventVoided:
             outcome.stream.evolve(event)
         return outcome
+
+    def record_own(self, participant: Participant, event: Event) -> Refusal | None:
+        """Judge an event of `OWN` about a participant on record and, where it may stand, fold it in.
+
+        The same as `record` where nobody else can have the event's identity: no identity is looked at.
+        """
+        refusal = decide(participant, event[3], self._around)
+        if refusal is None:
+            participant.evolve(event)
+        return refusal
 
     def judge(self, event: Event) -> Outcome:
         """Judge an event; where it may stand it is still to be folded in, unless it voids another."""

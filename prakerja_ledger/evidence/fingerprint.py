@@ -12,7 +12,10 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
+from prakerja_ledger.domain.schemes import Programme
+
 _VERSION: Final = "prakerja-content-v1\n"
+_SCHEMES: Final = "prakerja-schemes-v1\n"
 _DIGITS: Final = 8
 """Hexadecimal digits shown. Few on purpose: an account number must not be found by trying them all."""
 
@@ -27,6 +30,14 @@ def fingerprint(type: str, subject: str, fields: Mapping[str, Any]) -> str:
         default=_plain,
     )
     return sha256((_VERSION + text).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def of_programme(programme: Programme) -> str:
+    """Eight hexadecimal digits of what decides whether an event may be recorded: schemes, instalments."""
+    schemes = sorted(
+        [one.id, one.post_training.count, one.survey.count] for one in programme.schemes.values()
+    )
+    return sha256((_SCHEMES + json.dumps(schemes)).encode()).hexdigest()[:_DIGITS]
 
 
 def _plain(value: Any) -> Any:

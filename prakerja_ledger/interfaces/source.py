@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from attrs import define, field
 
 from prakerja_ledger.domain.errors import Refusal
-from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import (
     Duplicate,
     Outcome,
@@ -112,13 +111,6 @@ def lines_with_numbers(path: str) -> Iterator[tuple[int, Line]]:
             yield from history.lines()
     else:
         yield from enumerate(lines_of(path), 1)
-
-
-def read_already(path: str, programme: Programme) -> Iterator[tuple[int, bytes, Event | Refusal]]:
-    """The non-blank lines of a Parquet history, each with the event that its columns gave."""
-    with reader(path)(path, programme) as history:
-        for row in history.rows():
-            yield row.number, row.line(), row.event
 
 
 def numbered(path: str) -> Iterator[tuple[int, Line]]:

@@ -8,7 +8,7 @@ again, it is met as duplicates and the rest follows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field, frozen
 
@@ -16,7 +16,8 @@ from prakerja_ledger.domain.errors import Refusal
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Outcome, Recorded, Register
 from prakerja_ledger.evidence.wire import read_event
-from prakerja_ledger.ledger.journal import Intent, Writing, stream_name
+from prakerja_ledger.ledger.bookmark import Bookmark, kept, quarantined
+from prakerja_ledger.ledger.journal import Intent, Marks, Writing, stream_name
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.registrar import Registrar
@@ -79,21 +80,45 @@ class Importer:
 
     ledger: Ledger
     _registrar: Registrar = field(init=False)
+    _marks: Marks | None = field(init=False)
+    _bookmark: Bookmark | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         """An import meets the same participants again and again, and so keeps many."""
+        self._marks = self.ledger.journal.marks
         self._registrar = self.ledger.registrar(
             most_streams=_MOST_STREAMS, most_identities=_MOST_IDENTITIES
         )
 
-    def outcomes(self, lines: Iterable[Given]) -> Iterator[tuple[int, bytes, Outcome]]:
+    def bookmarked(self, name: str) -> dict[str, Any] | None:
+        """What the bookmark of an import says that was stopped."""
+        marks = self._marks
+        return None if marks is None else kept(marks.get(name))
+
+    def ended(self, bookmark: Bookmark) -> None:
+        """The import of that file came to its end: another one begins at the beginning."""
+        if self._marks is not None:
+            self._marks.remove([bookmark.name, *map(bookmark.beside, bookmark.asides)])
+
+    def quarantined(self, bookmark: Bookmark) -> Iterator[tuple[int, Refusal]]:
+        """The lines before a bookmark that were quarantined, in order, and why."""
+        for first in bookmark.asides:
+            note = None if self._marks is None else self._marks.get(bookmark.beside(first))
+            yield from quarantined(note or "[]")
+
+    def outcomes(
+        self, lines: Iterable[Given], bookmark: Bookmark | None = None
+    ) -> Iterator[tuple[int, bytes, Outcome]]:
         """Record the lines; yields each with its outcome once its batch is durable.
+
+        The bookmark is moved behind each batch, and kept with it.
 
         A line may come with the event on it, by the ledger's own programme; else it is read here.
 
         While a store takes in one batch, the next one is read, and judged too where that needs no
         look at the store.
         """
+        self._bookmark = bookmark
         batches = _batches(lines)
         reading = self._read_next(batches, _nothing)
         judged: Judged | None = None
@@ -117,6 +142,7 @@ class Importer:
                 register = registrar.register(writing)
                 judged = ahead or self._judged(writing, register, reading.batch)
                 positions = writing.append(judged.recorded)
+                self._keep_bookmark(writing, judged)
                 writing.send()
                 following = self._read_next(batches, writing.pump)
                 registrar.appended(writing, positions)
@@ -127,6 +153,15 @@ class Importer:
             registrar.forget()
             raise
         return judged, following, judged_next
+
+    def _keep_bookmark(self, writing: Writing, judged: Judged) -> None:
+        if self._bookmark is None or self._marks is None:
+            return
+        bookmark = self._bookmark
+        note = bookmark.pass_over(judged.outcomes)
+        if note is not None:
+            self._marks.put(writing, bookmark.beside(bookmark.asides[-1]), note)
+        self._marks.put(writing, bookmark.name, bookmark.text())
 
     def _read_next(self, batches: Iterator[list[Given]], pump: Callable[[], None]) -> Reading:
         """The next batch as events. What fails here must not undo the batch before it."""

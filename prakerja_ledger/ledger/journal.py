@@ -167,6 +167,19 @@ class Conditional(Protocol):
         """
 
 
+class Marks(Protocol):
+    """Bookmarks of imports (module `bookmark`), by name."""
+
+    def get(self, name: str) -> str | None:
+        """The bookmark of that name. To be asked for before one is put."""
+
+    def put(self, writing: Writing, name: str, bookmark: str) -> None:
+        """Keep it with what a turn appends: it is there exactly if that is. Before the turn sends."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Forget them: the import came to its end."""
+
+
 class Journal(Protocol):
     """A store of recorded lines. It offers no way to change or remove one.
 
@@ -188,6 +201,10 @@ class Journal(Protocol):
     @property
     def ahead(self) -> Conditional | None:
         """How it appends on a condition, without a turn; None where that would save nothing."""
+
+    @property
+    def marks(self) -> Marks | None:
+        """Where imports leave their bookmarks; None where nothing outlives the process."""
 
     def pause(self, until: Signal, seconds: float) -> None:
         """Wait until something may have been recorded, or the signal is set; about so long at most."""

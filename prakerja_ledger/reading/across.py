@@ -6,7 +6,7 @@ it together. Whoever keeps the first can work out the second for one account or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -126,3 +126,21 @@ def course_not_evaluable(course: str, packages: Iterable[PackageInView]) -> Find
         detail={"packages": sorted(package.id for package in offering)},
         evidence=evidence,
     )
+
+
+def across(
+    uses: Mapping[Shareable, Users],
+    packages: Mapping[str, PackageInView],
+    evaluated: Container[str],
+) -> Iterator[Finding]:
+    """All findings of this kind, of what everybody put in together."""
+    for thing, users in uses.items():
+        yield from used_by_several(thing, users)
+    offering: dict[str, list[PackageInView]] = {}
+    for package in packages.values():
+        yield from package_bundles_courses(package)
+        for one in package.fact.courses:
+            offering.setdefault(one.course, []).append(package)
+    for course, offers in offering.items():
+        if course not in evaluated:
+            yield course_not_evaluable(course, offers)

@@ -15,7 +15,7 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.once import once
 from prakerja_ledger.domain.schemes import Line, Programme, Scheme
-from prakerja_ledger.domain.streams import Participant, ProgrammeStream, standing_link
+from prakerja_ledger.domain.streams import Disbursement, Participant, ProgrammeStream, standing_link
 from prakerja_ledger.domain.time import after_all_of
 from prakerja_ledger.reading.view import ParticipantInView, View, events_in_view
 
@@ -54,7 +54,8 @@ class Transfer:
     @property
     def left(self) -> int:
         """What of it stays paid; a return whose settlement is voided takes nothing."""
-        return max(0, self.settled - self.returned)
+        left = self.settled - self.returned
+        return max(0, left)
 
     @property
     def is_open(self) -> bool:
@@ -73,11 +74,18 @@ class Transfers:
 
     @property
     def paid(self) -> int:
-        return sum(transfer.left for transfer in self.by_id.values())
+        paid = 0
+        for transfer in self.by_id.values():
+            paid += transfer.left
+        return paid
 
     @property
     def in_flight(self) -> int:
-        return sum(transfer.amount for transfer in self.by_id.values() if transfer.is_open)
+        in_flight = 0
+        for transfer in self.by_id.values():
+            if transfer.is_open:
+                in_flight += transfer.amount
+        return in_flight
 
     @property
     def settlements(self) -> list[Settlement]:
@@ -283,8 +291,10 @@ def _reinstate(d: Dossier, _: Event, __: f.ParticipationReinstated) -> None:
     d.revocation = None
 
 
-def _transfer(d: Dossier, event: Event, disbursement: str) -> Transfer:
-    reference = d.participant.disbursements[disbursement]
+def _transfer(
+    d: Dossier, event: Event, disbursement: str, reference: Disbursement | None = None
+) -> Transfer:
+    reference = reference or d.participant.disbursements[disbursement]
     transfers = d.transfers(reference.line)
     transfers.events.append(event)
     found = transfers.by_id.get(disbursement)
@@ -294,21 +304,23 @@ def _transfer(d: Dossier, event: Event, disbursement: str) -> Transfer:
 
 
 def _instruct(d: Dossier, event: Event, fact: f.DisbursementInstructed) -> None:
-    transfer = _transfer(d, event, fact.disbursement)
+    reference = d.participant.disbursements[fact.disbursement]
+    transfer = _transfer(d, event, fact.disbursement, reference)
     transfer.instruction = event
     transfer.revoked_by = d.revocation
-    d.lines[d.participant.line_of(fact.disbursement)].latest = transfer
+    d.lines[reference.line].latest = transfer
 
 
 def _settle(d: Dossier, event: Event, fact: f.DisbursementSettled) -> None:
-    transfer = _transfer(d, event, fact.disbursement)
+    reference = d.participant.disbursements[fact.disbursement]
+    transfer = _transfer(d, event, fact.disbursement, reference)
     amount = d.participant.settled_amount(fact)
     transfer.settled += amount
     transfer.settlements.append(
         Settlement(
             event,
             fact.disbursement,
-            d.participant.line_of(fact.disbursement),
+            reference.line,
             amount,
             d.link,
             d.word is not None and isinstance(d.word.fact, f.AccountVerified),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Final
 
 from attrs import define
@@ -34,6 +35,9 @@ class Earning:
     """The causes of a line that is not earned."""
 
 
+_occurred_at = attrgetter("occurred_at")
+
+
 def first_incentive_earning(d: Dossier) -> Earning:
     """post-training/1: the first course completed, certified, rated and reviewed."""
     course = d.first_course
@@ -53,7 +57,7 @@ def first_incentive_earning(d: Dossier) -> Earning:
     rated = None if ratings is None else ratings.first
     needed = (d.completions[course], certificate, rated, reviewed)
     there = [event for event in needed if event is not None]
-    on = None if missing_causes else date_of(max(event.occurred_at for event in there))
+    on = None if missing_causes else date_of(max(map(_occurred_at, there)))
     shown = each_once((d.counting_courses[course].event, *there))
     return Earning(on, there, shown, tuple(missing_causes))
 
@@ -91,5 +95,5 @@ def survey_earning(
     there = submissions if settlement is None else [*submissions, settlement.event]
     on = None
     if first.on is not None and settlement is not None and len(submissions) == n:
-        on = max(first.on, date_of(max(event.occurred_at for event in there)))
+        on = max(first.on, date_of(max(map(_occurred_at, there))))
     return Earning(on, [*first.rests_on, *there], each_once(there), tuple(missing))

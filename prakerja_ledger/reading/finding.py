@@ -55,7 +55,7 @@ class Finding:
 
 def in_order_of_findings(findings: Iterable[Finding]) -> list[Finding]:
     """By date, subject, code, detail as compact JSON by code point, evidence in order of events."""
-    return sorted(findings, key=_sort_key)
+    return sorted(findings, key=order_of_findings)
 
 
 def detail_text(finding: Finding) -> str:
@@ -63,7 +63,8 @@ def detail_text(finding: Finding) -> str:
     return _compact(finding.detail)
 
 
-def _sort_key(finding: Finding) -> tuple[Any, ...]:
+def order_of_findings(finding: Finding) -> tuple[Any, ...]:
+    """The key of that order."""
     return (
         finding.on,
         finding.subject,

@@ -6,7 +6,7 @@ module `across` has those that come of several, which `Findings` gathers while p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from attrs import define, field
@@ -17,10 +17,8 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.reading.across import (
     Shareable,
     User,
-    course_not_evaluable,
+    across,
     evaluated_courses,
-    package_bundles_courses,
-    used_by_several,
     uses_of,
 )
 from prakerja_ledger.reading.case import Case, PackageInView
@@ -55,8 +53,10 @@ class Findings:
     found: list[Finding] = field(init=False, factory=list)
     undecided: list[tuple[str, CalendarTooShort]] = field(init=False, factory=list)
     """Participants of whom the list of holidays is too short to judge a finding, and why."""
-    _users: dict[Shareable, dict[User, Event]] = field(init=False, factory=dict)
-    _evaluated: set[str] = field(init=False, factory=set)
+    users: dict[Shareable, dict[User, Event]] = field(init=False, factory=dict)
+    """Who uses each account and certificate, with the first fact that says so."""
+    evaluated: set[str] = field(init=False, factory=set)
+    """The courses that somebody lets one judge."""
 
     def take(self, dossier: Dossier, statement: Statement) -> list[Finding]:
         """Gather one participant; returns the findings that are theirs alone."""
@@ -64,22 +64,11 @@ class Findings:
         own = [finding for finding in own_findings(case) if finding.on <= self.view.as_of]
         self.found += own
         for (thing, user), event in uses_of(dossier).items():
-            self._users.setdefault(thing, {})[user] = event
-        self._evaluated |= evaluated_courses(dossier)
+            self.users.setdefault(thing, {})[user] = event
+        self.evaluated |= evaluated_courses(dossier)
         return own
 
     def all(self) -> list[Finding]:
         """Every finding, sorted as the contract sorts them."""
-        return in_order_of_findings([*self.found, *self._across()])
-
-    def _across(self) -> Iterator[Finding]:
-        for thing, users in self._users.items():
-            yield from used_by_several(thing, users)
-        offering: dict[str, list[PackageInView]] = {}
-        for package in self.packages.values():
-            yield from package_bundles_courses(package)
-            for one in package.fact.courses:
-                offering.setdefault(one.course, []).append(package)
-        for course, packages in offering.items():
-            if course not in self._evaluated:
-                yield course_not_evaluable(course, packages)
+        shared = across(self.users, self.packages, self.evaluated)
+        return in_order_of_findings([*self.found, *shared])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from operator import attrgetter
 from typing import Final
 
 from attrs import define, field
@@ -22,6 +24,9 @@ GROUPINGS: Final[dict[str, Callable[[Statement, StatementLine], Key]]] = {
 """What totals can be grouped by, and the key of each line there; None where a line has no cause."""
 
 
+_amounts_of = attrgetter(*AMOUNTS)
+
+
 @define(eq=False)
 class Total:
     """Sums over the lines of one group; whole rupiah."""
@@ -38,23 +43,55 @@ class Total:
         """Add one line."""
         self.lines += 1
         self.entitlement += line.amount
+        amounts = self.amounts
+        for name, amount in zip(AMOUNTS, _amounts_of(line), strict=True):
+            if amount:
+                amounts[name] += amount
+
+    def add_all(self, other: Total) -> None:
+        """Add the lines of other participants."""
+        self.participants += other.participants
+        self.lines += other.lines
+        self.entitlement += other.entitlement
         for name in AMOUNTS:
-            self.amounts[name] += getattr(line, name)
+            self.amounts[name] += other.amounts[name]
 
 
-def totals(statements: Iterable[Statement], by: str) -> dict[Key, Total]:
-    """Totals by group, sorted by key; the group without a key (no cause, no owner) comes last."""
-    groups: dict[Key, Total] = {}
-    key_of = GROUPINGS[by]
-    for statement in statements:
+class Summing:
+    """Totals by group while statements go by."""
+
+    def __init__(self, by: str) -> None:
+        self.groups: dict[Key, Total] = {}
+        self._key_of = GROUPINGS[by]
+
+    def take(self, statement: Statement) -> None:
+        """Add the lines of one."""
         met: set[Key] = set()
         for line in statement.lines:
-            key = key_of(statement, line)
-            group = groups.setdefault(key, Total())
+            key = self._key_of(statement, line)
+            group = self.groups.get(key)
+            if group is None:
+                group = self.groups[key] = Total()
             group.add(line)
             if key not in met:
                 met.add(key)
                 group.participants += 1
+
+
+def totals(statements: Iterable[Statement], by: str) -> dict[Key, Total]:
+    """Totals by group, sorted by key; the group without a key (no cause, no owner) comes last."""
+    summing = Summing(by)
+    for statement in statements:
+        summing.take(statement)
+    return sorted_groups(summing.groups)
+
+
+def together(parts: Iterable[Mapping[Key, Total]]) -> dict[Key, Total]:
+    """The totals of parts of the participants, as the totals of all of them."""
+    groups: dict[Key, Total] = {}
+    for part in parts:
+        for key, total in part.items():
+            groups.setdefault(key, Total()).add_all(total)
     return sorted_groups(groups)
 
 
@@ -78,12 +115,10 @@ def unpaid_lines(statement: Statement) -> Iterable[Unpaid]:
 
 def longest_overdue_first(unpaid: Iterable[Unpaid]) -> list[Unpaid]:
     """By days overdue, the most first; then due date, participant, line."""
-    return sorted(
-        unpaid,
-        key=lambda one: (
-            -one.line.overdue_working_days,
-            one.line.due_on,
-            one.statement.participant,
-            one.line.line,
-        ),
-    )
+    return sorted(unpaid, key=order_of_unpaid)
+
+
+def order_of_unpaid(one: Unpaid) -> tuple[int, date | None, str, str]:
+    """The key of that order."""
+    line = one.line
+    return (-line.overdue_working_days, line.due_on, one.statement.participant, line.line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cached_property
-from operator import attrgetter
+from operator import itemgetter
 
 from attrs import define, field, frozen
 
@@ -15,7 +15,8 @@ from prakerja_ledger.domain.fields import is_canonical, is_day, or_absent
 from prakerja_ledger.domain.streams import Participant, Stream
 from prakerja_ledger.domain.time import Instant, after_all_of
 
-_CLOCKS = attrgetter("occurred_at", "recorded_at")
+_CLOCKS = itemgetter(4, 5)
+assert Event._fields[4:6] == ("occurred_at", "recorded_at"), "the clocks are other fields"
 
 
 @frozen(kw_only=True, slots=False)
@@ -52,7 +53,7 @@ def in_order(events: Iterable[Event]) -> list[Event]:
 
 def each_once(events: Iterable[Event]) -> tuple[Event, ...]:
     """Events in the order of events, each once."""
-    found = {event.position: event for event in events}
+    found = {event[6]: event for event in events}
     if len(found) < 2:
         return tuple(found.values())
     return tuple(sorted(found.values(), key=order_of_events))

@@ -60,7 +60,7 @@ class BySql(Bulk):
 
     def _findings(self) -> Iterator[Message]:
         """As `Bulk.findings`, but for those that come of several: of these, what this part puts in."""
-        for _ in self._each_part():
+        for _ in self._each_part("judged"):
             select = "SELECT subject, needed FROM undecided ORDER BY subject, stamp"
             self.undecided += self._rows(self._query("undecided", select))
             select = (
@@ -79,10 +79,10 @@ class BySql(Bulk):
             ("account_users", Kind.ACCOUNT, "[u.provider, u.account]", "''"),
             ("certificate_pairs", Kind.CERTIFICATE, "[u.certificate]", "u.course"),
         ):
-            occurred, known = _WIB.format("r.time"), _WIB.format("r.known_at")
+            occurred, known = _WIB.format("t.time"), _WIB.format("coalesce(t.recordedtime, t.time)")
             select = (
-                f"SELECT {key}, u.subject, r.position, [{course}, r.source, r.id, {occurred}, {known}] "
-                f"FROM {rule} u JOIN recorded r ON r.n = n_of(u.stamp)"
+                f"SELECT {key}, p.subject, t.position, [{course}, t.source, t.id, {occurred}, {known}] "
+                f"FROM {rule} u JOIN participants p USING (who) JOIN told t ON t.position = u.position"
             )
             for thing, who, position, said in self._many(self._query(rule, select)):
                 yield use_message(kind, thing, who, position, said)

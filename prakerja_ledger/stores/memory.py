@@ -153,6 +153,8 @@ class MemoryJournal:
 
     ahead: Final = None
     """A turn has no way to a server that could be saved."""
+    marks: Final = None
+    """Nothing of it outlives the process."""
 
     def __init__(self, url: str, books: Books) -> None:
         self.url = url

@@ -31,7 +31,15 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
-from prakerja_ledger.ledger.journal import Conditional, Intent, Journal, Plan, StoredLine, closed
+from prakerja_ledger.ledger.journal import (
+    Conditional,
+    Intent,
+    Journal,
+    Marks,
+    Plan,
+    StoredLine,
+    closed,
+)
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.shards import position_at, shard_of, shards_of
 from prakerja_ledger.stores.postgres_copy import Copying
@@ -254,6 +262,11 @@ class PostgresWriting(PostgresReading):
         if self._writes.write_off is not None:
             self._cursor().execute(self._writes.write_off)
             self.changed = True
+
+    def keep(self, statement: bytes, values: tuple[Any, ...]) -> None:
+        """Write something else with the events."""
+        self._cursor().execute(statement, values)
+        self.changed = True
 
     def send(self) -> None:
         """Let many rows go by COPY, where the role may; they arrive while the caller goes on."""
@@ -515,6 +528,13 @@ class PostgresJournal:
             until.wait(seconds)
         else:
             self._listener.wait(until, seconds)
+
+    @property
+    def marks(self) -> Marks:
+        """Where imports leave their bookmarks."""
+        from prakerja_ledger.stores.postgres_marks import PostgresMarks  # noqa: PLC0415  # it builds on this
+
+        return PostgresMarks(self)
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits."""

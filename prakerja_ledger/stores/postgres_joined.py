@@ -34,6 +34,7 @@ class JoinedJournal:
     """The journal on a connection of the caller's. What it appends is durable when that commits."""
 
     ahead: Final = None
+    marks: Final = None
     """Nothing may happen outside the caller's transaction."""
 
     def __init__(self, journal: PostgresJournal, connection: Any) -> None:

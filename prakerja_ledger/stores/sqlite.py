@@ -32,7 +32,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
-from prakerja_ledger.ledger.journal import Intent, Journal, Plan, StoredLine, closed
+from prakerja_ledger.ledger.journal import Intent, Journal, Marks, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
@@ -130,6 +130,11 @@ class SQLiteWriting(SQLiteReading):
         self._mapper = mapper
         self._head = super().head()
 
+    @property
+    def cursor(self) -> sqlite3.Cursor:
+        """The transaction, for what goes with the events."""
+        return self._cursor
+
     def head(self) -> int:
         """The highest position, appended ones of this turn included."""
         return self._head
@@ -202,6 +207,13 @@ class SQLiteJournal:
     def writing(self, plan: Plan | None = None) -> WritersTurn:  # noqa: ARG002  # one lock for all
         """The one writer; what was appended is durable when the context ends without an error."""
         return WritersTurn(self)
+
+    @property
+    def marks(self) -> Marks:
+        """Where imports leave their bookmarks."""
+        from prakerja_ledger.stores.sqlite_marks import SQLiteMarks  # noqa: PLC0415  # it builds on this
+
+        return SQLiteMarks(self)
 
     def using(self, connection: Any) -> Journal:
         """The same journal inside the transaction of a connection that the caller commits."""

@@ -25,6 +25,7 @@ class JoinedSQLiteJournal:
     """The journal on a connection of the caller's. What it appends is durable when that commits."""
 
     ahead: Final = None
+    marks: Final = None
     """Nothing may happen outside the caller's transaction."""
 
     def __init__(self, journal: SQLiteJournal, connection: Any) -> None:

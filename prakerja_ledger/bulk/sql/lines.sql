@@ -1,90 +1,85 @@
 -- The lines of statements (contract, section 4), one rule after another.
--- `recorded` are all events, `known` those known at K, `seen` those in view; a `stamp` (macros.sql) orders
--- a participant's events by the order of events and holds their dates. What stands after `--named` is there
+-- `recorded` are all events of participants, `seen` those in view; `who` is a participant's number, and a
+-- `stamp` (macros.sql) orders the events of a participant and holds their dates. What stands after `--named` is there
 -- when statements are asked for: the names of events by their identity, for the evidence.
 
 -- table: few
--- The events of which there are few, read once. The many are read where they are counted: purchases,
--- reports on courses, account events, instructions and settlements.
-SELECT subject, kind, stamp, is_known, is_seen, wave, scheme, purchase, disbursement, amount, survey, reason
-    --named , CASE WHEN kind = 'survey-submitted' THEN name END AS name
+-- The events of which there are few, read once.
+SELECT who, kind, stamp, position, is_known, is_seen, wave, scheme, purchase, disbursement, amount, reason
 FROM recorded
-WHERE kind IN ('enrolled', 'enrolment-corrected', 'participation-revoked', 'participation-reinstated',
-    'purchase-refunded', 'survey-submitted', 'account-rejected', 'disbursement-failed',
-    'disbursement-returned')
+WHERE kind IN ('enrolment-corrected', 'participation-revoked', 'participation-reinstated',
+    'purchase-refunded', 'account-rejected', 'disbursement-failed', 'disbursement-returned')
 
 -- rule: few_seen
 SELECT * FROM few WHERE is_seen
 
--- rule: enrolments
--- Section 4: a participant whose `enrolled` is not in view has no statement.
-SELECT subject, stamp, wave, scheme
-FROM few_seen
-WHERE kind = 'enrolled'
-
 -- rule: corrections
 -- Section 2, enrolment-corrected: the latest one known at K, whatever its `time`.
-SELECT subject, arg_max(wave, stamp) AS wave, arg_max(scheme, stamp) AS scheme, max(stamp) AS stamp
+SELECT who, arg_max(wave, stamp) AS wave, arg_max(scheme, stamp) AS scheme, max(stamp) AS stamp
 FROM few
 WHERE kind = 'enrolment-corrected' AND is_known
-GROUP BY subject
+GROUP BY who
 
 -- table: participants
--- The wave and the scheme that hold.
+-- Section 4: a participant whose `enrolled` is not in view has no statement. The wave and the scheme that
+-- hold.
 SELECT
-    e.subject, e.stamp AS enrolled, c.stamp AS corrected,
+    e.who, e.subject, e.stamp AS enrolled, c.stamp AS corrected,
     coalesce(c.wave, e.wave) AS wave,
     coalesce(c.scheme, e.scheme) AS scheme
-FROM enrolments e
-LEFT JOIN corrections c USING (subject)
+FROM (SELECT who, subject, stamp, wave, scheme FROM seen WHERE kind = 'enrolled') e
+LEFT JOIN corrections c USING (who)
 
 -- rule: reinstatements
-SELECT subject, max(stamp) AS stamp FROM few_seen WHERE kind = 'participation-reinstated' GROUP BY subject
+SELECT who, max(stamp) AS stamp FROM few_seen WHERE kind = 'participation-reinstated' GROUP BY who
 
 -- rule: revocations
 -- Section 4.1: "stands revoked" from a revocation until a reinstatement; "the revocation" is the
 -- first after the last reinstatement.
-SELECT s.subject, min(s.stamp) AS revocation
+SELECT s.who, min(s.stamp) AS revocation
 FROM few_seen s
-LEFT JOIN reinstatements r USING (subject)
+LEFT JOIN reinstatements r USING (who)
 WHERE s.kind = 'participation-revoked' AND s.stamp > coalesce(r.stamp, -1)
-GROUP BY s.subject
+GROUP BY s.who
 
 -- rule: refunds
-SELECT subject, purchase, sum(amount) AS amount
+SELECT who, purchase, sum(amount) AS amount
 FROM few_seen
 WHERE kind = 'purchase-refunded'
-GROUP BY subject, purchase
+GROUP BY who, purchase
 
 -- table: purchases
 -- Section 4.1: a purchase "counts" when its method is prakerja and its refunds, if any, add up to
 -- less than its price.
 SELECT
-    s.subject, s.purchase, s.stamp, s.price, s.courses, s.package, s.platform, s.method,
+    s.who, s.purchase, s.stamp, s.price, s.courses, s.method,
+    --judged s.package, s.platform,
     --named s.name,
     coalesce(r.amount, 0) AS refunded,
     s.method = 'prakerja' AND (r.amount IS NULL OR r.amount < s.price) AS counts
 FROM seen s
-LEFT JOIN refunds r USING (subject, purchase)
+LEFT JOIN refunds r USING (who, purchase)
 WHERE s.kind = 'training-purchased'
 
 -- rule: spent
 -- Section 4.1, training line: prices of counting purchases less their refunds.
-SELECT subject, CAST(sum(price - refunded) AS BIGINT) AS spent, min(stamp) AS first_purchase
-    --named , count(*) = 1 AND sum(refunded) = 0 AS is_plain_training, any_value(name) AS training_name
+SELECT who, CAST(sum(price - refunded) AS BIGINT) AS spent, min(stamp) AS first_purchase
+    --named , count(*) <= 2 AND sum(refunded) = 0 AS is_plain_training
+    --named , concat_ws(',', arg_min(name, stamp),
+    --named     CASE WHEN count(*) > 1 THEN arg_max(name, stamp) END) AS training_names
 FROM purchases
 WHERE counts
-GROUP BY subject
+GROUP BY who
 
 -- rule: course_events
 -- What a course can show: counting purchases that have it, and its reports.
-SELECT subject, unnest(courses).course AS course, stamp AS bought,
+SELECT who, unnest(courses).course AS course, stamp AS bought,
     NULL AS completed, NULL AS certified, NULL AS rated, NULL AS reviewed
     --named , name
 FROM purchases
 WHERE counts
 UNION ALL
-SELECT subject, course, NULL,
+SELECT who, course, NULL,
     CASE WHEN kind = 'course-completed' THEN stamp END,
     CASE WHEN kind = 'certificate-issued' THEN stamp END,
     CASE WHEN kind = 'course-rated' THEN stamp END,
@@ -96,7 +91,7 @@ WHERE kind IN ('course-completed', 'certificate-issued', 'course-rated')
 -- table: courses
 -- The first of each kind of a course's reports.
 SELECT
-    subject, course, min(bought) AS bought, min(completed) AS completed,
+    who, course, min(bought) AS bought, min(completed) AS completed,
     min(certified) AS certified, min(rated) AS rated, min(reviewed) AS reviewed
     --named , any_value(CASE WHEN bought IS NOT NULL THEN name END) AS bought_name
     --named , any_value(CASE WHEN completed IS NOT NULL THEN name END) AS completed_name
@@ -104,13 +99,13 @@ SELECT
     --named , any_value(CASE WHEN rated IS NOT NULL THEN name END) AS rated_name
     --named , count(*) AS events
 FROM course_events
-GROUP BY subject, course
+GROUP BY who, course
 
 -- rule: first_completions
-SELECT subject, min(completed) AS completed
+SELECT who, min(completed) AS completed
 FROM courses
 WHERE bought IS NOT NULL
-GROUP BY subject
+GROUP BY who
 
 -- rule: first_courses
 -- Section 4.1, first course: the counting course with the first completion (its cut-off: rule `gathered`);
@@ -121,133 +116,142 @@ SELECT
         THEN greatest(day_of(completed), day_of(certified), day_of(rated), day_of(reviewed)) END AS earned_on,
     is_late(completed) OR is_late(certified) OR is_late(rated) OR is_late(reviewed) AS has_late
 FROM courses c
-SEMI JOIN first_completions USING (completed)
+SEMI JOIN first_completions USING (who, completed)
 WHERE bought IS NOT NULL
 
 -- table: account_tokens
 -- Each account token of a participant (compared without the provider): its last link and what
 -- follows it, as of D and as of the end of each "account linked by".
 SELECT
-    subject, account,
+    who, account,
     max(CASE WHEN kind = 'account-linked' THEN stamp END) AS linked,
     max(CASE WHEN kind IN ('account-verified', 'account-rejected') THEN stamp END) AS word,
     max(CASE WHEN kind = 'account-unlinked' THEN stamp END) AS last_unlinked,
+    --judged count(*) FILTER (kind = 'account-linked') AS links,
+    --judged count(*) FILTER (kind = 'account-rejected') AS rejections,
+    --judged min(CASE WHEN kind = 'account-verified' THEN stamp END) AS verified,
     {linked_at_cut_offs}
 FROM seen
 WHERE kind IN ('account-linked', 'account-verified', 'account-rejected', 'account-unlinked')
-GROUP BY subject, account
+GROUP BY who, account
 
 -- rule: last_links
-SELECT subject, max(linked) AS linked FROM account_tokens GROUP BY subject
+SELECT who, max(linked) AS linked FROM account_tokens GROUP BY who
 
 -- rule: links_at_cut_offs
 -- Section 4.1, forfeited: whether an account stood linked at the end of a date.
-SELECT subject, {stood_linked}
+SELECT who, {stood_linked}
 FROM account_tokens
-GROUP BY subject
+GROUP BY who
 
 -- rule: accounts
 -- The account that was linked last, and its latest word since.
 SELECT
-    t.subject, t.account, t.linked,
+    t.who, t.account, t.linked,
     coalesce(t.last_unlinked > t.linked, false) AS is_unlinked,
     CASE WHEN t.word > t.linked THEN t.word END AS word
 FROM account_tokens t
-SEMI JOIN last_links USING (linked)
+SEMI JOIN last_links USING (who, linked)
 
 -- rule: reasons_given
 -- Section 4.4: the reason codes of failed, returned and rejected.
-SELECT stamp, reason
+SELECT who, stamp, reason
 FROM few_seen
 WHERE kind IN ('account-rejected', 'disbursement-failed', 'disbursement-returned')
 
 -- rule: failures
-SELECT subject, disbursement, min(stamp) AS failed
+SELECT who, disbursement, min(stamp) AS failed
 FROM few_seen
 WHERE kind = 'disbursement-failed'
-GROUP BY subject, disbursement
+GROUP BY who, disbursement
 
 -- rule: returns
 -- A return that names no amount has the one that was fixed when it was recorded.
-SELECT subject, disbursement, sum(coalesce(amount, took)) AS returned, max(stamp) AS last_returned
+SELECT who, disbursement, sum(coalesce(amount, took)) AS returned, max(stamp) AS last_returned
 FROM few_seen
-LEFT JOIN returned_all ON returned_all.n = n_of(stamp)
+LEFT JOIN returned_all USING (position)
 WHERE kind = 'disbursement-returned'
-GROUP BY subject, disbursement
+GROUP BY who, disbursement
 
 -- rule: instructed_and_settled
 -- Sections 2 and 4.1: what an instruction says of line and amount holds also when it is voided or not in
 -- view; a settlement that names no amount has the instructed one.
 SELECT
-    subject, disbursement,
-    max(CASE WHEN component = 'survey' THEN {surveys_begin} + instalment ELSE instalment END) AS place,
+    who, disbursement,
+    -- an id is never used twice: two instructions are of two ids that made the same number
+    CASE WHEN count(CASE WHEN kind = 'disbursement-instructed' THEN 1 END) > 1
+        THEN error('two disbursements of one participant have one number') ELSE max(place) END AS place,
     max(CASE WHEN kind = 'disbursement-instructed' THEN amount END) AS amount,
     max(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN stamp END) AS instructed,
     min(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN stamp END) AS first_settled,
     sum(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN amount END) AS named,
     count(CASE WHEN is_seen AND kind = 'disbursement-settled' AND amount IS NULL THEN 1 END) AS unnamed
+    --judged , any_value(disbursement_id) AS disbursement_id, any_value(paid_to) AS paid_to
+    --judged , count(*) FILTER (is_seen AND kind = 'disbursement-settled') AS settlements
     --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-instructed' THEN name END) AS instructed_name
     --named , any_value(CASE WHEN is_seen AND kind = 'disbursement-settled' THEN name END) AS settled_name
     --named , count(CASE WHEN is_seen THEN 1 END) AS events
 FROM recorded
 WHERE kind IN ('disbursement-instructed', 'disbursement-settled')
-GROUP BY subject, disbursement
+GROUP BY who, disbursement
 
 -- table: disbursements
 -- Each disbursement of which some event is in view.
 SELECT
-    d.subject, d.disbursement, d.place, d.amount, d.instructed, d.first_settled,
+    d.who, d.disbursement, d.place, d.amount, d.instructed, d.first_settled,
     coalesce(d.named, 0) + d.unnamed * d.amount AS settled,
     coalesce(r.returned, 0) AS returned,
     f.failed, r.last_returned
+    --judged , d.disbursement_id, d.paid_to, d.settlements
     -- an instruction, or a settlement, or one and then the other, and nothing else
     --named , f.failed IS NULL AND r.last_returned IS NULL AND (d.events = 1
     --named     OR (d.events = 2 AND d.instructed < d.first_settled)) AS is_plain
     --named , concat_ws(',', d.instructed_name, d.settled_name) AS names
-    --named , d.settled_name
+    --named , CASE WHEN d.place = 1 THEN d.settled_name END AS settled_name
 FROM instructed_and_settled d
-LEFT JOIN failures f USING (subject, disbursement)
-LEFT JOIN returns r USING (subject, disbursement)
+LEFT JOIN failures f USING (who, disbursement)
+LEFT JOIN returns r USING (who, disbursement)
 WHERE coalesce(instructed, first_settled, failed, last_returned) IS NOT NULL
 
 -- table: transfers
 -- Section 4.1, amounts of a cash line: p, t, and the disbursement instructed last.
 SELECT
-    subject, place,
+    who, place,
     CAST(sum(greatest(0, settled - returned)) AS BIGINT) AS paid,
     CAST(coalesce(sum(CASE WHEN instructed IS NOT NULL AND first_settled IS NULL AND failed IS NULL THEN amount END), 0) AS BIGINT) AS in_flight,
     max(instructed) AS instructed,
     min(first_settled) AS first_settled
+    --judged , count(*) AS disbursements
     --named , count(*) = 1 AND bool_and(is_plain) AS is_plain
-    --named , any_value(names) AS names, any_value(settled_name) AS settled_name
+    --named , any_value(settled_name) AS settled_name
     --named , min(coalesce(instructed, first_settled)) AS begun
 FROM disbursements
-GROUP BY subject, place
+GROUP BY who, place
 
 -- rule: troubles
 -- Section 4.2, TRANSFER_FAILED and TRANSFER_RETURNED: what went wrong with a disbursement, and why.
 SELECT
-    d.instructed,
+    d.who, d.instructed,
     CASE WHEN first_settled IS NULL THEN f.reason END AS failed_for,
     r.reason AS returned_for
 FROM disbursements d
-LEFT JOIN reasons_given f ON f.stamp = d.failed
-LEFT JOIN reasons_given r ON r.stamp = d.last_returned
+LEFT JOIN reasons_given f ON f.who = d.who AND f.stamp = d.failed
+LEFT JOIN reasons_given r ON r.who = d.who AND r.stamp = d.last_returned
 WHERE d.instructed IS NOT NULL AND (d.failed IS NOT NULL OR d.last_returned IS NOT NULL)
 
 -- rule: submissions
 -- The first submission of each survey.
-SELECT subject,
+SELECT who,
     {submissions}
     --named , {submission_names}
-FROM few_seen
+FROM seen
 WHERE kind = 'survey-submitted'
-GROUP BY subject
+GROUP BY who
 
 -- rule: gathered
 -- Each participant with what the rules above say of them.
 SELECT
-    p.subject, p.wave, p.scheme, p.enrolled,
+    p.who, p.wave, p.scheme, p.enrolled,
     v.revocation,
     coalesce(t.spent, 0) AS spent,
     t.spent IS NOT NULL AS has_purchase,
@@ -262,12 +266,14 @@ SELECT
     CASE WHEN has_first_course THEN f.earned_on END AS first_on,
     coalesce(has_first_course AND f.has_late, false) AS first_is_late,
     x.first_settled,
-    --named coalesce(t.is_plain_training, t.spent IS NULL) AS is_plain_training, t.training_name,
-    -- one event of each kind, the course bought, completed, certified, and rated with a review, in turn
-    --named f.events = 4 AND f.bought < f.completed AND f.completed < f.certified
-    --named     AND f.certified < f.rated AND f.rated = f.reviewed AS is_plain_course,
-    --named CASE WHEN has_first_course THEN
-    --named     concat_ws(',', f.bought_name, f.completed_name, f.certified_name, f.rated_name) END AS course_names,
+    --named coalesce(t.is_plain_training, t.spent IS NULL) AS is_plain_training, t.training_names,
+    -- one event of each kind, the course bought, completed, and then certified and rated with a review
+    --named f.events = 4 AND f.bought < f.completed AND f.completed < least(f.certified, f.rated)
+    --named     AND f.certified <> f.rated AND f.rated = f.reviewed AS is_plain_course,
+    --named greatest(f.certified, f.rated) AS course_done,
+    --named CASE WHEN has_first_course THEN concat_ws(',', f.bought_name, f.completed_name,
+    --named     CASE WHEN f.certified < f.rated THEN f.certified_name ELSE f.rated_name END,
+    --named     CASE WHEN f.certified < f.rated THEN f.rated_name ELSE f.certified_name END) END AS course_names,
     --named x.is_plain AS is_settled_plainly, x.settled_name, {own_submission_names},
     CASE WHEN a.is_unlinked IS FALSE THEN a.linked END AS linked,
     a.word,
@@ -278,13 +284,13 @@ SELECT
     c.payment_window, c.survey_payment_days
 FROM participants p
 JOIN scheme_rules c USING (scheme)
-LEFT JOIN revocations v USING (subject)
-LEFT JOIN spent t USING (subject)
-LEFT JOIN first_courses f USING (subject)
-LEFT JOIN accounts a USING (subject)
-LEFT JOIN links_at_cut_offs k USING (subject)
-LEFT JOIN submissions s USING (subject)
-LEFT JOIN (FROM transfers WHERE place = 1) x USING (subject)
+LEFT JOIN revocations v USING (who)
+LEFT JOIN spent t USING (who)
+LEFT JOIN first_courses f USING (who)
+LEFT JOIN accounts a USING (who)
+LEFT JOIN links_at_cut_offs k USING (who)
+LEFT JOIN submissions s USING (who)
+LEFT JOIN (FROM transfers WHERE place = 1) x USING (who)
 
 -- table: people
 -- What all lines of a participant share.
@@ -316,20 +322,19 @@ SELECT
         ELSE 0
     END AS account_causes
 FROM gathered g
-LEFT JOIN reasons_given r ON r.stamp = g.word
+LEFT JOIN reasons_given r ON r.who = g.who AND r.stamp = g.word
 
 -- rule: training_lines
 -- Section 4.1, the training line. While revoked, or after "training used by", the rest is forfeited.
 SELECT
-    subject, enrolled, wave, scheme, revocation, 0 AS place, 'training' AS line, amount,
+    who, enrolled, wave, scheme, revocation, 0 AS place, 'training' AS line, amount,
     CASE WHEN causes <> 0 THEN 'forfeited' WHEN rest > 0 THEN 'open' ELSE 'paid' END AS status,
     owed, spent AS paid, 0 AS unpaid, 0 AS overdue, 0 AS in_flight, spent - owed AS overpaid,
     CASE WHEN causes = 0 THEN rest ELSE 0 END AS not_yet_earned,
     CASE WHEN causes = 0 THEN 0 ELSE rest END AS forfeited,
     false AS earned, NULL::DATE AS earned_on, NULL::DATE AS due_on, 0 AS overdue_working_days,
     causes, NULL::VARCHAR AS first_reason, NULL::DATE AS needed
-    --named , CASE WHEN is_plain_training AND NOT (causes <> 0 AND revocation IS NOT NULL)
-    --named     THEN coalesce(training_name, '') END AS evidence
+    --named , is_plain_training AND NOT (causes <> 0 AND revocation IS NOT NULL) AS is_plain
 FROM (
     SELECT *,
         least(spent, amount) AS owed,
@@ -349,9 +354,9 @@ UNION ALL
 SELECT p.*, l.place, l.line, l.is_survey, l.instalment, 0 AS amount, true AS is_lacking
 FROM transfers x
 JOIN cash_places l USING (place)
-JOIN people p USING (subject)
+JOIN people p USING (who)
 -- only a correction, known or not, can have had a disbursement name such a line
-SEMI JOIN (FROM few WHERE kind = 'enrolment-corrected') correction ON correction.subject = p.subject
+SEMI JOIN (FROM few WHERE kind = 'enrolment-corrected') correction ON correction.who = p.who
 ANTI JOIN scheme_lines has ON has.scheme = p.scheme AND has.place = x.place
 
 -- rule: earnings
@@ -361,7 +366,7 @@ SELECT
     coalesce(x.paid, 0) AS paid,
     coalesce(x.in_flight, 0) AS in_flight,
     x.instructed,
-    --named coalesce(x.is_plain, true) AS is_plainly_transferred, x.names, x.begun,
+    --named coalesce(x.is_plain, true) AS is_plainly_transferred, x.begun,
     CASE
         WHEN is_lacking THEN NULL
         WHEN is_survey THEN
@@ -375,7 +380,7 @@ SELECT
     common_forfeits | because_if(is_survey AND as_of() > surveys_by
         AND first_survey_missing <= instalment, 'SURVEY_CUT_OFF') AS may_forfeit
 FROM cash_lines_due p
-LEFT JOIN transfers x USING (subject, place)
+LEFT JOIN transfers x USING (who, place)
 
 -- rule: due_dates
 -- Section 4.1, due_on; section 3: what lies outside the list of holidays is not known.
@@ -413,7 +418,7 @@ FROM due_dates
 -- rule: cash_lines
 -- Section 4.2, causes as a set of bits in the order of the contract.
 SELECT
-    a.subject, enrolled, wave, scheme, revocation, place, line, amount, status,
+    a.who, enrolled, wave, scheme, revocation, place, line, amount, status,
     owed, paid, unpaid, overdue, in_flight, overpaid, not_yet_earned, forfeited,
     earned, earned_on, due_on,
     CASE WHEN overdue > 0 THEN counted_as_of() - w.counted ELSE 0 END AS overdue_working_days,
@@ -456,19 +461,15 @@ SELECT
         WHEN overdue > 0 AND w.counted IS NULL THEN due_on
     END AS needed
     -- Section 4.2, evidence. Most is plain: one event of each kind, and all in the order in which such
-    -- things happen, so that their names only have to be joined. All other is null here, and sorted
-    -- (statements.sql).
-    --named , CASE
-    --named     WHEN NOT is_plainly_transferred OR (status = 'forfeited' AND revocation IS NOT NULL) THEN NULL
-    --named     WHEN causes & {pointing_causes} <> 0 THEN NULL
-    --named     WHEN is_survey THEN CASE WHEN {is_plain_survey}
-    --named         THEN concat_ws(',', nullif({survey_names}, ''), names) END
-    --named     WHEN completed IS NULL OR (is_plain_course AND coalesce(rated < begun, true))
-    --named         THEN concat_ws(',', course_names, names)
-    --named END AS evidence
+    -- things happen, so that their names only have to be joined. All other is sorted (statements.sql).
+    --named , is_plainly_transferred AND NOT (status = 'forfeited' AND revocation IS NOT NULL)
+    --named     AND causes & {pointing_causes} = 0
+    --named     AND CASE WHEN is_survey THEN {is_plain_survey}
+    --named         ELSE completed IS NULL OR (is_plain_course AND coalesce(course_done < begun, true))
+    --named     END AS is_plain
 FROM amounts a
 LEFT JOIN working_days w ON w.day = a.due_on
-LEFT JOIN troubles t ON t.instructed = a.instructed
+LEFT JOIN troubles t ON t.who = a.who AND t.instructed = a.instructed
 
 -- rule: lines
 SELECT * FROM training_lines

@@ -1,21 +1,23 @@
--- Words that the rules use. `as_of` is D; the bounds of the view stand in rule `recorded`.
+-- Words that the rules use. `as_of()` is D.
 
-CREATE OR REPLACE TEMP MACRO as_of() AS getvariable('as_of');
+-- The number of a participant, of a package or of the programme: what the rules join by. Setting.refuse
+-- makes sure that no two participants have the same.
+CREATE OR REPLACE TEMP MACRO who(subject) AS hash(subject);
 
--- The first instant, in UTC, after a date in WIB (UTC+7).
-CREATE OR REPLACE TEMP MACRO day_ends(day) AS CAST(day + 1 AS TIMESTAMP) - INTERVAL 7 HOUR;
+-- An instant in microseconds since year 1 began in WIB. Right for both types of timestamp, and cheap.
+CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant) + 62135622000000000;
+CREATE OR REPLACE TEMP MACRO day_of_micros(micros) AS
+    DATE '0001-01-01' + CAST(micros // 86400000000 AS INTEGER);
+CREATE OR REPLACE TEMP MACRO day_begins(day) AS
+    CAST(day - DATE '0001-01-01' AS BIGINT) * 86400000000;
 
--- A stamp says of an event, in one integer: its place `n` in the order of events, its date in WIB, and
--- whether it was recorded after D ("late", section 4.2). The least stamp is the first event's.
-CREATE OR REPLACE TEMP MACRO stamped(n, instant, is_late) AS
-    (n << 23)
-    | (((epoch_us(instant) + 62135622000000000) // 86400000000) << 1)
-    | CAST(is_late AS BIGINT);
-CREATE OR REPLACE TEMP MACRO stamped_on(n, day, is_late) AS
-    (n << 23) | (CAST(day - DATE '0001-01-01' AS BIGINT) << 1) | CAST(is_late AS BIGINT);
-CREATE OR REPLACE TEMP MACRO n_of(stamp) AS stamp >> 23;
+-- A stamp says of an event of a participant, in one integer: when it happened, which it is of several at
+-- that instant (order.sql), and whether it was recorded after D ("late", section 4.2). Stamps of one
+-- participant stand in the order of events, and no two are the same. The least is above 0.
+CREATE OR REPLACE TEMP MACRO stamped(micros, tie, is_late) AS
+    micros * 28 + tie * 2 + CAST(is_late AS TINYINT);
 CREATE OR REPLACE TEMP MACRO day_of(stamp) AS
-    DATE '0001-01-01' + CAST((stamp >> 1) & 4194303 AS INTEGER);
+    DATE '0001-01-01' + CAST(stamp // 2419200000000 AS INTEGER);
 CREATE OR REPLACE TEMP MACRO is_late(stamp) AS coalesce(stamp & 1 = 1, false);
 
 -- No date lies after year 9999.
@@ -28,10 +30,10 @@ CREATE OR REPLACE TEMP MACRO months_after(day, months) AS
 CREATE OR REPLACE TEMP MACRO is_earned(earned_on, revoked_on) AS
     coalesce(earned_on <= as_of() AND (revoked_on IS NULL OR earned_on <= revoked_on), false);
 
--- A set of causes has one bit for each.
-CREATE OR REPLACE TEMP MACRO because_if(condition, name) AS
-    CASE WHEN condition THEN because(name) ELSE 0 END;
-CREATE OR REPLACE TEMP MACRO has(causes, name) AS (causes & because(name)) <> 0;
+-- A set of causes has one bit for each. A cause is written as a word, and put in as its bit (parts.py).
+CREATE OR REPLACE TEMP MACRO because(bit) AS bit;
+CREATE OR REPLACE TEMP MACRO because_if(condition, bit) AS CASE WHEN condition THEN bit ELSE 0 END;
+CREATE OR REPLACE TEMP MACRO has(causes, bit) AS (causes & bit) <> 0;
 CREATE OR REPLACE TEMP MACRO first_cause(causes) AS causes & -causes;
 
 -- A JSON string as Python's json writes it with ensure_ascii=False. DuckDB writes the same, but for the

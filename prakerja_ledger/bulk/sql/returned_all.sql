@@ -3,55 +3,53 @@
 -- return may rest on others before it, so they are worked out one after another in each disbursement.
 
 CREATE OR REPLACE TEMP TABLE unnamed_returns AS
-SELECT subject, disbursement, position{own_n}
-FROM events
-WHERE kind = 'disbursement-returned' AND amount IS NULL;
+SELECT who, disbursement, position
+FROM facts
+WHERE kind = 'disbursement-returned' AND number IS NULL;
 
 CREATE OR REPLACE TEMP TABLE moves AS
-SELECT e.subject, e.disbursement, e.kind, e.position, e.amount,
+SELECT e.who, e.disbursement, e.kind, e.position, e.number AS amount,
     -- the position from which the move counts no more
     v.voided_at
-FROM events e
-SEMI JOIN unnamed_returns USING (subject, disbursement)
+FROM facts e
+SEMI JOIN unnamed_returns USING (who, disbursement)
 LEFT JOIN voided v USING (position)
-WHERE e.disbursement IS NOT NULL;
+WHERE e.kind IN ('disbursement-instructed', 'disbursement-settled', 'disbursement-failed',
+    'disbursement-returned');
 
 CREATE OR REPLACE TEMP TABLE returned_all AS
 WITH RECURSIVE
-placed AS (
-    SELECT position, {n} AS n FROM unnamed_returns {ranks}
-),
 asked AS (
-    SELECT m.*, row_number() OVER (PARTITION BY subject, disbursement ORDER BY position) AS turn
+    SELECT m.*, row_number() OVER (PARTITION BY who, disbursement ORDER BY position) AS turn
     FROM moves m
     SEMI JOIN unnamed_returns USING (position)
 ),
 instructed AS (
-    SELECT subject, disbursement, amount FROM moves WHERE kind = 'disbursement-instructed'
+    SELECT who, disbursement, amount FROM moves WHERE kind = 'disbursement-instructed'
 ),
 -- what the moves that name their amount (and settlements that do not) leave at each such return
 named AS (
     SELECT a.position, coalesce(sum(CASE WHEN m.kind = 'disbursement-settled'
         THEN coalesce(m.amount, i.amount) ELSE -m.amount END), 0) AS remains
     FROM asked a
-    JOIN instructed i USING (subject, disbursement)
-    LEFT JOIN moves m ON m.subject = a.subject AND m.disbursement = a.disbursement
+    JOIN instructed i USING (who, disbursement)
+    LEFT JOIN moves m ON m.who = a.who AND m.disbursement = a.disbursement
         AND m.position < a.position AND coalesce(m.voided_at > a.position, true)
         AND m.kind IN ('disbursement-settled', 'disbursement-returned')
     GROUP BY a.position
 ),
 taken AS (
-    SELECT subject, disbursement, turn, position, greatest(0, remains)::BIGINT AS took,
+    SELECT who, disbursement, turn, position, greatest(0, remains)::BIGINT AS took,
         [{'took': greatest(0, remains)::BIGINT, 'voided_at': voided_at}] AS so_far
     FROM asked JOIN named USING (position)
     WHERE turn = 1
     UNION ALL
-    SELECT a.subject, a.disbursement, a.turn, a.position,
+    SELECT a.who, a.disbursement, a.turn, a.position,
         greatest(0, n.remains - coalesce(list_sum([before.took for before in t.so_far
             if coalesce(before.voided_at > a.position, true)]), 0))::BIGINT AS took,
         list_append(t.so_far, {'took': took, 'voided_at': a.voided_at})
     FROM taken t
-    JOIN asked a ON a.subject = t.subject AND a.disbursement = t.disbursement AND a.turn = t.turn + 1
+    JOIN asked a ON a.who = t.who AND a.disbursement = t.disbursement AND a.turn = t.turn + 1
     JOIN named n ON n.position = a.position
 )
-SELECT n, took FROM taken JOIN placed USING (position);
+SELECT position, took FROM taken;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain import vocabulary
@@ -331,6 +331,18 @@ _IN_WORDS: Final = {"why": UNDULY, "missing": DIMENSIONS, "type": REPORTS}
 _DATES: Final = frozenset({"effective", "limit", "earned_on", "finished_on"})
 
 
-def event_name(event: Event) -> str:
+class Identified(Protocol):
+    """What has the identity of an event."""
+
+    @property
+    def source(self) -> str:
+        """Who gave the id."""
+
+    @property
+    def id(self) -> str:
+        """What it is called there."""
+
+
+def event_name(event: Identified) -> str:
     """The identity of an event, safe to show."""
     return f"{shown(event.source)} {shown(event.id)}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import functools
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -19,6 +21,7 @@ from prakerja_ledger.domain.errors import (
 )
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.domain.time import WIB, Instant, day, known_at
+from prakerja_ledger.interfaces.asked import MEMORY_LIMIT, Asked, Engine
 from prakerja_ledger.interfaces.cli.words import LANGUAGES, Words, words_for
 from prakerja_ledger.reading.view import View
 
@@ -71,6 +74,47 @@ def view_options(command: F) -> F:
     return click.option(
         "--as-of", type=DayType(), help="Only what happened by the end of that day. Default: today."
     )(command)
+
+
+class SizeType(click.ParamType[str]):
+    """An amount of memory, as DuckDB reads it."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        found = _SIZE.fullmatch(text)
+        if found is None or not float(found["number"]):
+            self.fail(f"{value} is no size. Write a number and a unit, such as 4GB.", param, ctx)
+        return text
+
+
+_SIZE: Final = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?[KMGT]i?B")
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--engine` and `--memory-limit`, as one argument `asked`."""
+
+    @click.option(
+        "--engine",
+        type=click.Choice([one.value for one in Engine]),
+        default=Engine.AUTO.value,
+        envvar="PRAKERJA_LEDGER_ENGINE",
+        help="What answers of a whole history: the law itself (python), or the same bytes by set "
+        "operations (duckdb). Default: auto, which takes duckdb for a large Parquet history.",
+    )
+    @click.option(
+        "--memory-limit",
+        type=SizeType(),
+        default=MEMORY_LIMIT,
+        show_default=True,
+        help="What DuckDB may hold in memory; the rest goes to the temporary folder.",
+    )
+    @functools.wraps(command)
+    def wrapped(*args: Any, engine: str, memory_limit: str, **options: Any) -> Any:
+        return command(*args, asked=Asked(Engine(engine), memory_limit), **options)
+
+    return wrapped
 
 
 def language_option(command: F) -> F:

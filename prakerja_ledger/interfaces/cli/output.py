@@ -189,9 +189,37 @@ def progress(label: str) -> Iterator[Callable[[int], None]]:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def write_lines(lines: Iterable[str]) -> None:
-    """Results, a line each, in UTF-8 whatever the locale says, many at a time."""
+def write_bytes(lines: Iterable[bytes]) -> None:
+    """Results that are bytes already, a line each."""
     out = sys.stdout.buffer
+    for line in lines:
+        out.write(line)
+        out.write(b"\n")
+    out.flush()
+
+
+class Skipping:
+    """Standard output of which another writer has written the beginning: what is written again is left out."""
+
+    def __init__(self, written: int) -> None:
+        self._skip = written
+
+    def write(self, data: bytes) -> None:
+        """Write what lies beyond the beginning."""
+        sys.stdout.buffer.write(data[self._skip :] if self._skip else data)
+        self._skip = max(0, self._skip - len(data))
+
+    def flush(self) -> None:
+        """Hand everything on."""
+        sys.stdout.buffer.flush()
+
+
+def write_lines(lines: Iterable[str], *, written: int = 0) -> None:
+    """Results, a line each, in UTF-8 whatever the locale says, many at a time.
+
+    `written`: so many bytes of the very same lines have been written before.
+    """
+    out = Skipping(written)
     batch: list[str] = []
     size = 0
     for line in lines:

@@ -26,6 +26,7 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import Refusal
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import (
+    OWN,
     Identities,
     IdentitiesInMemory,
     Outcome,
@@ -55,6 +56,42 @@ class Row(NamedTuple):
     def line(self) -> bytes:
         """The line that it stands for."""
         return self.rows.line(self.place)
+
+
+class Run:
+    """The rows of one subject that are no blank lines, in the order of recording."""
+
+    __slots__ = ("_stretches", "outcomes")
+
+    def __init__(self) -> None:
+        self.outcomes: list[Event | Refusal] = []
+        self._stretches: list[tuple[Rows, int, int, int]] = []
+
+    def add(self, rows: Rows, start: int, end: int) -> None:
+        """Go on with a stretch of some rows."""
+        found = rows.outcomes[start:end]
+        if None in found:
+            for place in range(start, end):
+                if rows.outcomes[place] is not None:
+                    self._add(rows, place, place + 1, rows.outcomes[place : place + 1])
+        else:
+            self._add(rows, start, end, found)
+
+    def _add(self, rows: Rows, start: int, end: int, found: list[Any]) -> None:
+        self._stretches.append((rows, start, end, len(self.outcomes)))
+        self.outcomes += found
+
+    def rows(self) -> list[Row]:
+        """One by one."""
+        return [
+            Row(rows.numbers[place], rows.outcomes[place], rows, place)  # type: ignore[arg-type]
+            for rows, start, end, _ in self._stretches
+            for place in range(start, end)
+        ]
+
+    def row(self, index: int) -> Row:
+        """One of them."""
+        return self.rows()[index]
 
 
 class Aside(NamedTuple):
@@ -224,21 +261,44 @@ class Judge:
         participants = One() if self.kept is None else self.kept
         self._alone = Register(self.programme, participants=participants, packages=self._offers)
 
-    def judge_alone(self, rows: list[Row], shared: Shared | None) -> None:
+    def judge_alone(self, subject: str, run: Run, shared: Shared | None) -> None:
         """Judge all rows of one subject, which are in the order of recording."""
-        events: list[Any] = [row[1] for row in rows if type(row[1]) is Event]
-        identities = {event[:2] for event in events}
+        outcomes: list[Any] = run.outcomes
+        events = [one for one in outcomes if type(one) is Event]
+        identities = set(map(_identity, events))
         if shared is not None:
             shared.add(identities)
-        once = len(identities) == len(events) and f.EventVoided not in [
-            type(event[3]) for event in events
-        ]
+        once = len(identities) == len(events) and f.EventVoided not in map(_kind, events)
+        self._alone.identities = self._nobody if once else IdentitiesInMemory()
+        if once and len(events) == len(outcomes):
+            self._record_own(subject, events, run)
+            return
+        for row in run.rows():
+            self._offers.now = row.number
+            self._judge(self._alone, row)
+
+    def _record_own(self, subject: str, events: Iterable[Event], run: Run) -> None:
+        """Judge the events of a subject in whose rows nothing is amiss and no identity stands twice."""
         register, offers = self._alone, self._offers
-        register.identities = self._nobody if once else IdentitiesInMemory()
-        judge = self._judge
-        for row in rows:
-            offers.now = row[0]
-            judge(register, row)
+        record, own = register.record_own, OWN
+        participant: Participant | None = None
+        refused = 0
+        for place, event in enumerate(events):
+            offers.now = event[6]
+            outcome: Outcome | None
+            if participant is not None and type(event[3]) in own:
+                outcome = record(participant, event)
+            else:
+                outcome = register.record(event)
+                participant = register.participants.get(subject)
+            if outcome is not None and type(outcome) is not Recorded:
+                self._put_aside(run.row(place), outcome)
+                refused += 1
+        self.recorded += len(run.outcomes) - refused
+
+    def alone(self, subject: str) -> Participant | None:
+        """The participant of a subject just judged alone, where an enrolment is recorded."""
+        return self._alone.participants.get(subject)
 
     def _judge(self, register: Register, row: Row) -> None:
         event = row[1]
@@ -246,6 +306,16 @@ class Judge:
         if type(outcome) is Recorded:
             self.recorded += 1
         else:
-            refused = isinstance(outcome, Refusal)
-            money = refused and speaks_of_money(row.line()[: LONGEST_LINE + 1])
-            self.aside.add(Aside(row[0], outcome, money))
+            self._put_aside(row, outcome)
+
+    def _put_aside(self, row: Row, outcome: Outcome) -> None:
+        refused = isinstance(outcome, Refusal)
+        money = refused and speaks_of_money(row.line()[: LONGEST_LINE + 1])
+        self.aside.add(Aside(row[0], outcome, money))
+
+
+_identity = itemgetter(0, 1)
+
+
+def _kind(event: Event) -> type[f.Fact]:
+    return type(event[3])

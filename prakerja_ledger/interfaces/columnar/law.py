@@ -6,7 +6,6 @@ It reads and judges them exactly as one machine does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from typing import Any
 
@@ -17,10 +16,10 @@ from prakerja_ledger.domain.register import ParticipantsInMemory
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.interfaces import json_output
 from prakerja_ledger.interfaces.columnar.files import BATCH, explained
-from prakerja_ledger.interfaces.columnar.judging import AsideByNumber, Judge, Row
-from prakerja_ledger.interfaces.columnar.reading import filled, stretches
-from prakerja_ledger.interfaces.columnar.rows import Rows, decode
+from prakerja_ledger.interfaces.columnar.judging import AsideByNumber, Judge
+from prakerja_ledger.interfaces.columnar.rows import decode
 from prakerja_ledger.interfaces.columnar.schema import check_schema
+from prakerja_ledger.interfaces.columnar.subjects import filled, runs
 from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.statement import Statement
 from prakerja_ledger.spark.law import Judged
@@ -43,15 +42,17 @@ class RowsLaw:
     def judge(self, apart: Any, part: Any, *, keep: bool) -> Judged:
         """Judge the rows of `apart` together, then those of `part`, one subject after another."""
         judge = Judge(self.programme, ParticipantsInMemory() if keep else None)
-        blank: set[int] = set()
         with closing(judge.aside):
-            together = self._batches(apart.sort_by("position"), blank)
-            judge.judge_apart(
-                row for rows in together for row in filled(rows, 0, len(rows.numbers))
-            )
-            for run in _runs(self._batches(part, blank)):
-                judge.judge_alone(run, None)
+            together = decode(apart.sort_by("position"), self.programme)
+            judge.judge_apart(filled(together, 0, len(together.numbers)))
+            slices = (part.slice(start, BATCH) for start in range(0, len(part), BATCH))
+            for subject, run in runs(slices, self.programme):
+                judge.judge_alone(subject, run, None)
             refused, duplicates = _aside(judge.aside)
+        lines = zip(together.numbers, together.outcomes, strict=True)
+        blank = {
+            number for number, outcome in lines if outcome is None
+        }  # of nobody, so not in `part`
         return Judged(
             refused=refused,
             duplicates=duplicates,
@@ -61,17 +62,6 @@ class RowsLaw:
             programme_stream=judge.apart.programme_stream,
         )
 
-    def _batches(self, table: Any, blank: set[int]) -> Iterator[Rows]:
-        """Rows decoded some at a time; the positions of blank lines are set aside."""
-        for start in range(0, len(table), BATCH):
-            rows = decode(table.slice(start, BATCH), self.programme)
-            blank.update(
-                number
-                for number, outcome in zip(rows.numbers, rows.outcomes, strict=True)
-                if outcome is None
-            )
-            yield rows
-
     def statement_json(self, statement: Statement, /) -> str:
         """One line of `statement --json`, without LF."""
         return json_output.statement_json(statement)
@@ -79,20 +69,6 @@ class RowsLaw:
     def finding_json(self, finding: Finding, /) -> str:
         """One line of `findings --json`, without LF."""
         return json_output.finding_json(finding)
-
-
-def _runs(batches: Iterator[Rows]) -> Iterator[list[Row]]:
-    """The rows of one subject after another."""
-    subject, run = None, list[Row]()
-    for rows in batches:
-        for start, end in stretches(rows.subjects):
-            if rows.subjects[start] != subject:
-                if run:
-                    yield run
-                subject, run = rows.subjects[start], []
-            run += filled(rows, start, end)
-    if run:
-        yield run
 
 
 def _aside(found: AsideByNumber) -> tuple[dict[int, str], set[int]]:

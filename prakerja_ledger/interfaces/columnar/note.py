@@ -6,7 +6,8 @@ A Parquet file may hold bytes that its footer does not point to. Ours stand righ
     that follows the note (4 bytes) · `PRKJNOTE`
 
 The JSON names, for consecutive pieces of the file (row group by row group, then the rest), where each
-ends and its CRC-32; and the subjects that share an identity with another one. Parquet itself has
+ends and its CRC-32; the subjects that share an identity with another one; and, where the writer judged
+every row and wrote only what was recorded, the fingerprint of the programme by which. Parquet itself has
 checksums of pages at most: a flipped bit in the footer or in a page's header is otherwise a wrong
 number that looks right. A tool that writes the file anew leaves the note out, and so it can never
 speak of other rows than its own.
@@ -44,6 +45,8 @@ class Note(NamedTuple):
     pieces: tuple[Piece, ...]
     sharing: frozenset[str]
     """Subjects with an identity that another subject's row has too."""
+    judged_by: str | None = None
+    """By which programme every row was recorded (`evidence.fingerprint.of_programme`), if the writer says so."""
 
 
 class Damaged(ValueError):
@@ -77,7 +80,9 @@ def _footer_at(file: IO[bytes]) -> int:
     return int(start)
 
 
-def write_note(path: Path, ends: Iterable[int], sharing: Iterable[str]) -> None:
+def write_note(
+    path: Path, ends: Iterable[int], sharing: Iterable[str], judged_by: str | None = None
+) -> None:
     """Put the note into a file just written; `ends` are the ends of its row groups."""
     with path.open("r+b") as file:
         at = _footer_at(file)
@@ -89,7 +94,12 @@ def write_note(path: Path, ends: Iterable[int], sharing: Iterable[str]) -> None:
                 pieces.append((end, _crc(file, start, end)))
                 start = end
         text = json.dumps(
-            {"version": CANONICAL, "pieces": pieces, "sharing": sorted(sharing)},
+            {
+                "version": CANONICAL,
+                "pieces": pieces,
+                "sharing": sorted(sharing),
+                "judged_by": judged_by,
+            },
             separators=(",", ":"),
         ).encode()
         checksum = zlib.crc32(text + _LENGTH.pack(len(text)) + footer)
@@ -123,7 +133,7 @@ def _note(said: dict[str, Any], start: int) -> Note:
     pieces = tuple(Piece(*one) for one in said["pieces"])
     if pieces[-1].end != start:
         raise Damaged("its checksums speak of another file")
-    return Note(pieces, frozenset(said["sharing"]))
+    return Note(pieces, frozenset(said["sharing"]), said.get("judged_by"))
 
 
 def check_pieces(file: IO[bytes], note: Note, start: int = 0, end: int | None = None) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import pairwise, repeat
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -25,24 +24,30 @@ from prakerja_ledger.evidence.wire import is_blank
 from prakerja_ledger.interfaces.columnar.files import Part, Span, explained, open_parts
 from prakerja_ledger.interfaces.columnar.judging import Aside, AsideByNumber, Judge, Row, Shared
 from prakerja_ledger.interfaces.columnar.ordering import Sorter, plain
-from prakerja_ledger.interfaces.columnar.rows import APART, BadRows, Rows, decode, flat, listed
+from prakerja_ledger.interfaces.columnar.positions import Positions, Unsorted, check_rising
+from prakerja_ledger.interfaces.columnar.rows import Rows, decode
+from prakerja_ledger.interfaces.columnar.shares import Outcomes, Share, Take, judge_share, shares
 from prakerja_ledger.interfaces.columnar.sniffing import parts_of
+from prakerja_ledger.interfaces.columnar.subjects import (
+    Tick,
+    as_they_stand,
+    filled,
+    groups,
+    identities,
+    names_with_ids,
+    no_tick,
+    rows_of,
+    runs,
+    subjects_apart,
+    subjects_sharing,
+)
+from prakerja_ledger.interfaces.columnar.values import flat, listed
+from prakerja_ledger.interfaces.columnar.wanted import Wanted
 
-Tick = Callable[[int], None]
-Found = tuple[str, list[Row]]
-"""A subject and its rows, in the order of recording."""
+ALL: Final = Wanted()
 NOBODY: Final = ""
 """The subject of a line that holds no event; its source, its id and its kind too."""
 _AT_ONCE: Final = 1 << 14
-_SPARSE: Final = 1 << 22
-
-
-def no_tick(_: int) -> None:
-    """Nobody watches."""
-
-
-class _Unsorted(Exception):
-    """The rows do not stand by subject."""
 
 
 class _Sharing(Exception):
@@ -59,12 +64,12 @@ class ColumnarHistory:
 
     name: str
     programme: Programme
-    _parts: list[Part] = field(init=False, factory=list)
+    parts: list[Part] = field(init=False, factory=list)
     _closing: ExitStack = field(init=False, factory=ExitStack)
 
     def __enter__(self) -> Self:
-        self._parts = open_parts(parts_of(self.name))
-        for part in self._parts:
+        self.parts = open_parts(parts_of(self.name))
+        for part in self.parts:
             self._closing.callback(part.close)
         return self
 
@@ -78,19 +83,22 @@ class ColumnarHistory:
 
     # --- in the order of recording ----------------------------------------------------------------
 
-    def in_order(self) -> Iterator[Rows]:
-        """All rows, blank lines too, in the order of recording."""
+    def in_order(self, wanted: Wanted = ALL, tick: Tick = no_tick) -> Iterator[Rows]:
+        """The rows that are wanted, blank lines too, in the order of recording.
+
+        `tick` is called while rows are put into order, with the number of those looked at.
+        """
         with explained(self.name):
             last = 0
-            for table in self._by_position():
+            for table in self._by_position(wanted, tick):
                 for start in range(0, table.num_rows, _AT_ONCE):
                     rows = decode(table.slice(start, _AT_ONCE), self.programme)
-                    last = _check_rising(rows.numbers, last)
+                    last = check_rising(rows.numbers, last)
                     yield rows
 
-    def rows(self) -> Iterator[Row]:
-        """Rows that are no blank lines, in the order of recording."""
-        for rows in self.in_order():
+    def rows(self, wanted: Wanted = ALL, tick: Tick = no_tick) -> Iterator[Row]:
+        """The rows that are wanted and no blank lines, in the order of recording."""
+        for rows in self.in_order(wanted, tick):
             yield from filled(rows, 0, len(rows.numbers))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
@@ -99,27 +107,23 @@ class ColumnarHistory:
             for place, number in enumerate(rows.numbers):
                 yield number, rows.line(place)
 
-    def _by_position(self) -> Iterator[Any]:
-        if _rise([span for part in self._parts for span in part.spans("position")]):
-            for part, group in self._groups():
-                table = pa.concat_tables(plain(one, SCHEMA) for one in part.read(group))
+    def _by_position(self, wanted: Wanted, tick: Tick) -> Iterator[Any]:
+        if _rise([span for part in self.parts for span in part.spans("position")]):
+            for part, group in groups(self.parts):
+                table = pa.concat_tables(
+                    plain(_those(wanted, one), SCHEMA) for one in part.read(group)
+                )
                 yield table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
             return
         sorter = Sorter(["position"])
         self._closing.callback(sorter.close)
-        for part, group in self._groups():
+        count = 0
+        for part, group in groups(self.parts):
             for table in part.read(group):
-                sorter.add(plain(table, SCHEMA))
+                sorter.add(plain(_those(wanted, table), SCHEMA))
+                count += table.num_rows
+                tick(count)
         yield from sorter.tables()
-
-    def _groups(self) -> Iterator[tuple[Part, int]]:
-        """Every row group that has rows."""
-        return (
-            (part, group)
-            for part in self._parts
-            for group in range(part.groups)
-            if part.parquet.metadata.row_group(group).num_rows
-        )
 
     # --- judged, participant by participant -------------------------------------------------------
 
@@ -131,18 +135,24 @@ class ColumnarHistory:
         `participants` makes what keeps them; without it nobody is kept, and only outcomes count.
         """
         with explained(self.name):
-            known = self._known_sharing()
+            known = self.sharing
             try:
                 return self._judged(participants, tick, known or frozenset(), look=known is None)
-            except _Unsorted:
+            except Unsorted:
                 return None
             except _Sharing as found:
-                sharing = subjects_sharing(self._parts, found.hashes)
+                sharing = subjects_sharing(self.parts, found.hashes)
             return self._judged(participants, tick, sharing, look=False)
 
-    def _known_sharing(self) -> frozenset[str] | None:
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def sharing(self) -> frozenset[str] | None:
         """The subjects that share identities, if a note says so; several files have several notes."""
-        notes = [part.note for part in self._parts]
+        notes = [part.note for part in self.parts]
         return notes[0].sharing if len(notes) == 1 and notes[0] is not None else None
 
     def _judged(
@@ -154,78 +164,45 @@ class ColumnarHistory:
         look: bool,
     ) -> Judge:
         """One pass; `look` finds positions that stand there twice, and identities that are shared."""
-        apart = self._subjects_apart() | sharing
-        judge = Judge(self.programme, participants and participants())
-        self._closing.callback(judge.aside.close)
-        together = list(self._rows_of(apart))
-        judge.judge_apart(together)
+        judge, apart, together = self.begun(sharing, participants and participants())
         shared = Shared() if look else None
         if shared is not None:
-            shared.add(_identities(together))
-        for subject, rows in self._runs(_Positions(self._size) if look else None, tick):
+            shared.add(identities(together))
+        positions = Positions(self.size) if look else None
+        for subject, rows in runs(as_they_stand(self.parts), self.programme, positions, tick):
             if subject not in apart:
-                judge.judge_alone(rows, shared)
+                judge.judge_alone(subject, rows, shared)
         if shared is not None and (hashes := shared.found()):
             raise _Sharing(hashes)
         return judge
 
-    @property
-    def _size(self) -> int:
-        return sum(part.rows for part in self._parts)
+    def begun(
+        self, sharing: Collection[str], kept: Participants | None, apart: Collection[str] = ()
+    ) -> tuple[Judge, frozenset[str], list[Row]]:
+        """A judge who has judged what cannot be judged alone; the subjects of that, and its rows.
 
-    def _runs(self, positions: _Positions | None, tick: Tick) -> Iterator[Found]:
-        """The rows of one subject after another. Raises _Unsorted where they do not stand so."""
-        subject, run, last, count = "", list[Row](), 0, 0
-        for table in self._tables():
-            rows = decode(table, self.programme)
-            if positions is not None:
-                positions.add(rows.numbers)
-            for start, end in stretches(rows.subjects):
-                given = rows.subjects[start]
-                if given != subject:
-                    yield subject, run
-                    if given < subject:
-                        raise _Unsorted
-                    subject, run, last = given, [], 0
-                last = _rising(rows.numbers[start:end], last)
-                run += filled(rows, start, end)
-            count += table.num_rows
-            tick(count)
-        yield subject, run
+        `apart` are those subjects, where they are known already.
+        """
+        found = frozenset(apart) or subjects_apart(self.parts).union(sharing)
+        judge = Judge(self.programme, kept)
+        self._closing.callback(judge.aside.close)
+        together = rows_of(self.parts, found, self.programme)
+        judge.judge_apart(together)
+        return judge, found, together
 
-    def _tables(self) -> Iterator[Any]:
-        """All rows as they stand, the files in the order of their first subjects."""
-        for part in sorted(self._parts, key=_first_subject):
-            for group in range(part.groups):
-                yield from part.read(group)
+    # --- some after others --------------------------------------------------------------------------
 
-    def _subjects_apart(self) -> frozenset[str]:
-        """The programme, and every subject with a fact that is no participant's."""
-        found = {PROGRAMME_SUBJECT}
-        for part, group in self._groups():
-            for table in part.read(group, ["kind", "subject"]):
-                columns = flat(table)
-                mask = _among(columns["kind"], APART)
-                if mask is not None:
-                    found.update(pc.unique(columns["subject"].filter(mask)).to_pylist())
-        found.discard(None)  # said to be wrong when the rows themselves are read
-        return frozenset(found)
+    def shares(self) -> list[Share] | None:
+        """Shares that can be judged one without the other; None where nothing vouches for that."""
+        with explained(self.name):
+            return None if self.sharing is None else shares(self.parts[0])
 
-    def _rows_of(self, subjects: Collection[str]) -> list[Row]:
-        """The rows of some subjects that are no blank lines, in the order of recording."""
-        wanted = sorted(subjects)
-        tables: list[Any] = []
-        for part in self._parts:
-            for group, span in enumerate(part.spans("subject")):
-                if _reaches(span, wanted):
-                    tables += _only(part.read(group), "subject", wanted)
-        if not tables:
-            return []
-        table = pa.concat_tables(plain(one, SCHEMA) for one in tables)
-        table = table.take(pc.sort_indices(table, sort_keys=[("position", "ascending")]))
-        rows = decode(table, self.programme)
-        _check_rising(rows.numbers, 0)
-        return filled(rows, 0, len(rows.numbers))
+    def judge_share(
+        self, judge: Judge, share: Share, apart: frozenset[str], take: Take
+    ) -> Outcomes:
+        """Judge one; see `shares.judge_share`."""
+        with explained(self.name):
+            return judge_share(judge, self.parts[0], share, self.programme, apart, take)
 
     # --- a few subjects ---------------------------------------------------------------------------
 
@@ -242,7 +219,7 @@ class ColumnarHistory:
             judge = Judge(self.programme, ParticipantsInMemory())
             self._closing.callback(judge.aside.close)
             together = sorted((row for run in rows.values() for row in run), key=_number)
-            _check_rising([row.number for row in together], 0)
+            check_rising([row.number for row in together], 0)
             judge.judge_apart(together)
             return judge
 
@@ -251,7 +228,7 @@ class ColumnarHistory:
         found: dict[str, list[Row]] = {}
         while subjects:
             found.update({subject: [] for subject in subjects})
-            rows = self._rows_of(subjects)
+            rows = rows_of(self.parts, subjects, self.programme)
             subjects = set()
             for row in rows:
                 found[row.rows.subjects[row.place]].append(row)
@@ -263,18 +240,16 @@ class ColumnarHistory:
 
     def _share(self, rows: dict[str, list[Row]]) -> bool:
         """Whether these subjects share an identity with any other one."""
-        known = self._known_sharing()
+        known = self.sharing
         if known is not None:
             return not known.isdisjoint(rows)
-        names = _identities(row for run in rows.values() for row in run)
+        names = identities(row for run in rows.values() for row in run)
         ids = sorted({id for _, id in names})
-        for part, group in self._groups():
-            for table in _only(part.read(group, ["source", "id", "subject"]), "id", ids):
-                columns = [listed(flat(table)[name]) for name in ("source", "id", "subject")]
-                for source, id, subject in zip(*columns, strict=True):
-                    if (source, id) in names and subject not in rows:
-                        return True
-        return False
+        return any(
+            name in names and subject not in rows
+            for part, group in groups(self.parts)
+            for name, subject in names_with_ids(part, group, ids)
+        )
 
     # --- as a file of lines would number them -----------------------------------------------------
 
@@ -294,7 +269,7 @@ class ColumnarHistory:
     def _filled_up_to(self, numbers: Sequence[int]) -> dict[int, int]:
         """How many lines that are not blank stand up to each of these numbers, which are in order."""
         counts = [0] * (len(numbers) + 1)
-        for part, group in self._groups():
+        for part, group in groups(self.parts):
             for table in part.read(group, ["position", LINE.name]):
                 columns = flat(table)
                 lines = columns[LINE.name]
@@ -315,62 +290,18 @@ class ColumnarHistory:
         return found
 
 
-def subjects_sharing(parts: Iterable[Part], hashes: set[int]) -> frozenset[str]:
-    """The subjects of identities with these hashes that more than one subject has."""
-    subjects: dict[tuple[str, str], set[str]] = {}
-    for part in parts:
-        for group in range(part.groups):
-            for table in part.read(group, ["source", "id", "subject"]):
-                columns = flat(table)
-                names = zip(listed(columns["source"]), listed(columns["id"]), strict=True)
-                for name, subject in zip(names, listed(columns["subject"]), strict=True):
-                    if hash(name) in hashes:
-                        subjects.setdefault(name, set()).add(subject)
-    return frozenset().union(*(found for found in subjects.values() if len(found) > 1))
-
-
-class _Positions:
-    """Positions met so far: raises BadRows for one that is met again."""
-
-    def __init__(self, size: int) -> None:
-        self._most = 4 * size + _SPARSE
-        self._dense = bytearray()
-        self._sparse: set[int] = set()
-
-    def add(self, numbers: list[int]) -> None:
-        """Meet some more."""
-        top = max(numbers, default=0)
-        if len(self._dense) <= top <= self._most:
-            self._dense.extend(bytes(min(self._most, 2 * top) + 1 - len(self._dense)))
-        dense, sparse = self._dense, self._sparse
-        for number in numbers:
-            if number < len(dense):
-                if dense[number]:
-                    raise _twice(number)
-                dense[number] = 1
-            elif number in sparse:
-                raise _twice(number)
-            else:
-                sparse.add(number)
-
-
-def _twice(number: int) -> BadRows:
-    return BadRows(f"position {number} stands there twice")
-
-
-def _check_rising(numbers: Iterable[int], last: int) -> int:
-    """Positions in order, after those up to `last`. Raises BadRows where one stands there twice."""
-    for number in numbers:
-        if number <= last:
-            raise _twice(number)
-        last = number
-    return last
-
-
-def _rising(numbers: list[int], last: int) -> int:
-    if numbers[0] <= last or any(one >= other for one, other in pairwise(numbers)):
-        raise _Unsorted
-    return numbers[-1]
+def _those(wanted: Wanted, table: Any) -> Any:
+    """The rows of a table that are wanted."""
+    if wanted == ALL:
+        return table
+    position = table.column("position").cast(pa.int64())
+    mask = pc.greater(position, wanted.behind)
+    if wanted.upto is not None:
+        mask = pc.and_(mask, pc.less_equal(position, wanted.upto))
+    if wanted.only is not None:
+        some = pa.array(sorted(wanted.only), pa.int64())
+        mask = pc.and_(mask, pc.is_in(position, value_set=some))
+    return table.filter(mask)
 
 
 def _number(row: Row) -> int:
@@ -382,65 +313,9 @@ def _named(outcome: Any) -> int | None:
     return outcome.fields.get("position") if isinstance(outcome, Refusal) else None
 
 
-def filled(rows: Rows, start: int, end: int) -> list[Row]:
-    """The rows of a stretch that are no blank lines."""
-    found = zip(rows.numbers[start:end], rows.outcomes[start:end], repeat(rows), range(start, end))
-    return [_new_tuple(Row, one) for one in found if one[1] is not None]
-
-
-_new_tuple = tuple.__new__
-
-
-def stretches(subjects: list[str]) -> Iterator[tuple[int, int]]:
-    """Where the same subject stands in a row: from, and up to but not including."""
-    start = 0
-    for place, (one, other) in enumerate(pairwise(subjects), 1):
-        if one is not other and one != other:
-            yield start, place
-            start = place
-    if subjects:
-        yield start, len(subjects)
-
-
-def _identities(rows: Iterable[Row]) -> set[tuple[str, str]]:
-    return {row.event.identity for row in rows if type(row.event) is Event}
-
-
 def _rise(spans: list[Span]) -> bool:
     """Whether each row group holds what comes after the one before it."""
     return all(
         one is not None and other is not None and one[1] < other[0]
         for one, other in pairwise(spans)
     )
-
-
-def _first_subject(part: Part) -> tuple[str, str]:
-    spans = [span for span in part.spans("subject") if span is not None]
-    return (min((str(span[0]) for span in spans), default=""), os.fspath(part.path))
-
-
-def _reaches(span: Span, wanted: Sequence[str]) -> bool:
-    """Whether a row group may hold one of these values, which are in order."""
-    if span is None:
-        return True
-    place = bisect_left(wanted, span[0])
-    return place < len(wanted) and wanted[place] <= span[1]
-
-
-def _among(column: Any, wanted: Collection[str]) -> Any:
-    """Which rows have one of these values; None where no row has."""
-    values = pa.array(wanted, pa.string())
-    if pa.types.is_dictionary(column.type):
-        places = pc.indices_nonzero(pc.is_in(column.dictionary.cast(pa.string()), value_set=values))
-        mask = pc.is_in(column.indices, value_set=places.cast(column.indices.type))
-    else:
-        mask = pc.is_in(column.cast(pa.string()), value_set=values)
-    return mask if pc.any(mask).as_py() else None
-
-
-def _only(tables: Iterable[Any], column: str, wanted: Collection[str]) -> Iterator[Any]:
-    """The rows with one of these values in a column, where there are any."""
-    for table in tables:
-        mask = _among(flat(table)[column], wanted)
-        if mask is not None:
-            yield table.filter(mask)

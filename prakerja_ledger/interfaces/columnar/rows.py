@@ -9,6 +9,8 @@ the line. A row that keeps its own line is read from it, and its columns have to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice, repeat
 from typing import Any, Final
 
 import pyarrow as pa
@@ -18,21 +20,27 @@ from pyarrow import compute as pc
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import InvalidField, Refusal
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
-from prakerja_ledger.domain.facts import FACTS, Course, Fact
+from prakerja_ledger.domain.facts import FACTS, Fact
 from prakerja_ledger.domain.fields import LARGEST_INTEGER
 from prakerja_ledger.domain.schemes import Programme
-from prakerja_ledger.domain.time import LONGEST_TEXT, Instant, in_wib
+from prakerja_ledger.domain.time import Instant, in_wib
 from prakerja_ledger.evidence.columns import BY_NAME, DATA, ENVELOPE, FIELDS, LINE, LINE_BYTES, Kind
 from prakerja_ledger.evidence.wire import canonical_line, is_blank, read_event
+from prakerja_ledger.interfaces.columnar.values import (
+    as_fields_take,
+    flat,
+    ill_sized,
+    instants,
+    listed,
+    to_microsecond,
+    where,
+    writable,
+)
 
-_WIB_MICROSECONDS: Final = 7 * 3_600 * 1_000_000
-_SECOND: Final = 1_000_000
-_FIRST: Final = -62_135_596_800_000_000
-_LAST: Final = 253_402_300_799_999_999
-"""The years 0001 to 9999 on the WIB clock, as microseconds since 1970 on that clock."""
+_SOME: Final = 256
+"""Facts that tell whether those of a kind repeat: else it is no use to look for the distinct ones."""
 _MANY: Final = 1_000
 """Items of a list above which the line could be longer than a line may be."""
-_MOST_COURSES: Final = 1 << 14
 _BROKEN: Final = (InvalidField, TypeError)
 _new_tuple = tuple.__new__
 
@@ -45,59 +53,6 @@ APART: Final = tuple(
 
 class BadRows(ValueError):
     """Rows that no writer of a history leaves: a null, a position twice, a line that says other things."""
-
-
-def listed(column: Any) -> list[Any]:
-    """The values of a column as Python has them; those of a dictionary once each."""
-    if pa.types.is_dictionary(column.type):
-        indices = column.indices.to_pylist()
-        if len(column.dictionary) == 0:
-            return [None] * len(indices)
-        values = column.dictionary.to_pylist()
-        if column.null_count:
-            return [None if index is None else values[index] for index in indices]
-        return list(map(values.__getitem__, indices))
-    found: list[Any] = column.to_pylist()
-    return found
-
-
-def flat(table: Any) -> dict[str, Any]:
-    """The columns of a table by name, each in one piece."""
-    found = {}
-    for name in table.schema.names:
-        column = table.column(name)
-        found[name] = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        if isinstance(found[name], pa.ChunkedArray):
-            found[name] = pa.concat_arrays(found[name].chunks)
-    return found
-
-
-def instants(column: Any) -> list[Instant | None]:
-    """Timestamps as instants; None where there is none, or none that the format can write."""
-    shifted = pc.add(
-        pc.if_else(_writable(column), column.cast(pa.int64()), None), _WIB_MICROSECONDS
-    )
-    whole = not pc.any(pc.not_equal(_modulo_second(shifted), 0)).as_py()
-    text = shifted.cast(pa.timestamp("us"))
-    if whole:
-        text = text.cast(pa.timestamp("s"))
-    text = pc.binary_replace_slice(text.cast(pa.string()), start=10, stop=11, replacement="T")
-    if not whole:
-        text = pc.utf8_rtrim(pc.utf8_rtrim(text, characters="0"), characters=".")
-    found: list[Instant | None] = text.to_pylist()
-    return found
-
-
-def _modulo_second(column: Any) -> Any:
-    return pc.subtract(column, pc.multiply(pc.divide(column, _SECOND), _SECOND))
-
-
-def _writable(column: Any) -> Any:
-    number = column.cast(pa.int64())
-    return pc.and_(
-        pc.greater_equal(number, _FIRST - _WIB_MICROSECONDS),
-        pc.less_equal(number, _LAST - _WIB_MICROSECONDS),
-    )
 
 
 @define(eq=False)
@@ -152,7 +107,7 @@ class _Decoder:
         """The event on each row, or why it holds none."""
         self._make_facts()
         self._find_odd()
-        recorded_at = map(_or, self.recorded, self.occurred)
+        recorded_at = [late or at for late, at in zip(self.recorded, self.occurred, strict=True)]
         values = zip(
             self.sources,
             self.ids,
@@ -163,7 +118,7 @@ class _Decoder:
             self.numbers,
             strict=True,
         )
-        found: list[Any] = [_new_tuple(Event, one) for one in values]
+        found: list[Any] = list(map(_new_tuple, repeat(Event), values))
         for index in self.odd | self.own_lines.keys():
             found[index] = self._read(index)
         return found
@@ -214,18 +169,18 @@ class _Decoder:
         for name in ("source", "id", "subject"):
             column = self.columns[name]
             if pa.types.is_dictionary(column.type):
-                if not _where(_ill_sized(column.dictionary)):
+                if not where(ill_sized(column.dictionary)):
                     continue
                 column = column.dictionary_decode()
-            odd.update(_where(_ill_sized(column)))
+            odd.update(where(ill_sized(column)))
         time, stamp = self.columns["time"], self.columns["recordedtime"]
-        odd.update(_where(pc.invert(_writable(time))))
+        odd.update(where(pc.invert(writable(time))))
         if stamp.null_count < self.count:
-            odd.update(_where(pc.or_(pc.less(stamp, time), pc.invert(_writable(stamp)))))
+            odd.update(where(pc.or_(pc.less(stamp, time), pc.invert(writable(stamp)))))
         for column in DATA:
             if column.kind in (Kind.TEXTS, Kind.COURSES):
                 length = pc.list_value_length(self.columns[column.name])
-                odd.update(_where(pc.greater(length, _MANY)))
+                odd.update(where(pc.greater(length, _MANY)))
         for kind in _CHECKED & self.places.keys():
             odd.update(index for index in self.places[kind] if not self._stands(kind, index))
 
@@ -309,22 +264,10 @@ _CHECKED: Final = frozenset(
     kind for kind in FACTS.values() if kind.stream == f.PROGRAMME or "scheme" in f.FIELD_NAMES[kind]
 )
 _NOT_NULL: Final = tuple(column.name for column in ENVELOPE if not column.nullable)
-_INSTANT_DIGITS: Final = len("2020-05-19T10:00:00.123456")
-
-
-def _or(one: Any, other: Any) -> Any:
-    return other if one is None else one
 
 
 def _is_day(column: str) -> bool:
     return BY_NAME[column].kind is Kind.DAY
-
-
-def to_microsecond(at: Instant) -> Instant:
-    """An instant without what is finer than a microsecond, as a column has it."""
-    if len(at) <= _INSTANT_DIGITS:
-        return at
-    return Instant(at[:_INSTANT_DIGITS].rstrip("0").rstrip("."))
 
 
 def _check_envelope(columns: dict[str, Any]) -> None:
@@ -343,42 +286,42 @@ def _check_envelope(columns: dict[str, Any]) -> None:
 def _own_lines(columns: dict[str, Any]) -> Iterator[tuple[int, bytes]]:
     """The rows that keep their own line, and that line."""
     texts = columns[LINE.name]
-    for index in _where(pc.is_valid(texts)):
+    for index in where(pc.is_valid(texts)):
         yield index, texts[index].as_py().encode()
     given = columns.get(LINE_BYTES.name)
     if given is not None and given.null_count < len(given):
-        for index in _where(pc.is_valid(given)):
+        for index in where(pc.is_valid(given)):
             if texts[index].is_valid:
                 raise BadRows("a row has both a line and line_bytes")
             yield index, given[index].as_py()
-
-
-def _where(mask: Any) -> list[int]:
-    if not pc.any(mask).as_py():
-        return []
-    found: list[int] = pc.indices_nonzero(pc.fill_null(mask, fill_value=False)).to_pylist()
-    return found
-
-
-def _ill_sized(column: Any) -> Any:
-    """Which texts are empty or longer than a text of the envelope may be."""
-    length = pc.utf8_length(column)
-    return pc.or_(pc.less(length, 1), pc.greater(length, LONGEST_TEXT))
 
 
 def _facts(kind: type[Fact], columns: dict[str, Any], count: int) -> Iterable[Fact | None]:
     """The facts of one kind, each through its constructor; None for one that it refuses."""
     present = {name: one for name, one in columns.items() if one.null_count < len(one)}
     names = tuple(present)
-    rows = list(zip(*map(_values, present.values()), strict=True)) or [()] * count
+    values = [as_fields_take(one) for one in present.values()]
+    some = list(islice(zip(*values, strict=True), _SOME))
     try:
-        distinct = set(rows)
-        if 2 * len(distinct) > count:
-            return [kind(**dict(zip(names, row))) for row in rows]  # noqa: B905  # once a row
+        if 2 * len(set(some)) > len(some) > 1:
+            return list(map(_constructor(kind, names), *values))  # type: ignore[arg-type]  # a class has a hash
+        rows = list(zip(*values, strict=True)) or [()] * count
+        made = {row: _fact(kind, names, row) for row in set(rows)}
     except _BROKEN:  # or a list of what is no course, which has no hash
-        return [_fact(kind, names, row) for row in rows]
-    made = {row: _fact(kind, names, row) for row in distinct}
+        return [_fact(kind, names, row) for row in zip(*values, strict=True)]
     return map(made.__getitem__, rows)
+
+
+@cache
+def _constructor(kind: type[Fact], names: tuple[str, ...]) -> Callable[..., Fact]:
+    """The constructor of a kind with these fields by place.
+
+    Spelled out and compiled, as attrs does with the constructor itself: to make a dictionary for each of
+    a million calls takes as long as the call.
+    """
+    given = ", ".join(f"{name}={name}" for name in names)
+    made: Callable[..., Fact] = eval(f"lambda {', '.join(names)}: kind({given})", {"kind": kind})  # noqa: S307  # names of our own fields
+    return made
 
 
 def _fact(kind: type[Fact], names: tuple[str, ...], row: tuple[Any, ...]) -> Fact | None:
@@ -386,32 +329,3 @@ def _fact(kind: type[Fact], names: tuple[str, ...], row: tuple[Any, ...]) -> Fac
         return kind(**dict(zip(names, row, strict=True)))
     except _BROKEN:
         return None  # the slow way says why
-
-
-_courses: dict[tuple[str, str], Course] = {}
-"""Courses met before: a million purchases name few of them."""
-
-
-def _values(column: Any) -> list[Any]:
-    """The values of a data column as a fact takes them."""
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        if pa.types.is_struct(column.type.value_type):
-            return [None if one is None else tuple(map(_course, one)) for one in listed(column)]
-        return [None if one is None else tuple(one) for one in listed(column)]
-    return listed(column)
-
-
-def _course(given: Any) -> Any:
-    """A course, or what is none, for the fact to refuse."""
-    if given is None:
-        return given
-    key = (given["course"], given["institution"])
-    found = _courses.get(key)
-    if found is None:
-        try:
-            found = Course(course=key[0], institution=key[1])
-        except InvalidField:
-            return given
-        if len(_courses) < _MOST_COURSES:
-            _courses[key] = found
-    return found

@@ -22,13 +22,15 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.evidence.arrow import SCHEMA, parquet_writer
 from prakerja_ledger.evidence.columns import BY_NAME, FIELDS, Kind
+from prakerja_ledger.evidence.fingerprint import of_programme
 from prakerja_ledger.evidence.wire import read_event, write_event
 from prakerja_ledger.interfaces.columnar.files import Part, explained, group_ends
 from prakerja_ledger.interfaces.columnar.judging import Shared
 from prakerja_ledger.interfaces.columnar.note import write_note
 from prakerja_ledger.interfaces.columnar.ordering import Sorter
-from prakerja_ledger.interfaces.columnar.reading import NOBODY, Tick, no_tick, subjects_sharing
-from prakerja_ledger.interfaces.columnar.rows import flat, listed, to_microsecond
+from prakerja_ledger.interfaces.columnar.reading import NOBODY
+from prakerja_ledger.interfaces.columnar.subjects import Tick, no_tick, subjects_sharing
+from prakerja_ledger.interfaces.columnar.values import flat, listed, to_microsecond
 from prakerja_ledger.interfaces.history_file import OverlongLine
 from prakerja_ledger.interfaces.whole_file import aside
 
@@ -54,21 +56,27 @@ Given = tuple[int, bytes | OverlongLine]
 
 
 def write_columnar(
-    lines: Iterable[Given], target: Path, programme: Programme, tick: Tick = no_tick
+    lines: Iterable[Given],
+    target: Path,
+    programme: Programme,
+    tick: Tick = no_tick,
+    *,
+    judged: bool = False,
 ) -> None:
     """Write numbered lines, whatever is on them, as one Parquet file.
 
-    Written aside and renamed: what stops half-way leaves nothing behind. Raises UnreadableSource for a
+    `judged`: they are recorded lines all, by this programme; the file's note then says so. Written aside and renamed: what stops half-way leaves nothing behind. Raises UnreadableSource for a
     line too long for a row.
     """
     with closing(Sorter(["subject", "position"])) as sorter:
         for table in _tables(lines, programme, tick):
             sorter.add(table)
         with aside(target) as path:
-            _write(sorter, path)
+            seal(path, _write(sorter, path), programme if judged else None)
 
 
-def _write(sorter: Sorter, path: Path) -> None:
+def _write(sorter: Sorter, path: Path) -> frozenset[str]:
+    """Write the rows; returns the subjects that share an identity."""
     shared = Shared()
     with parquet_writer(path) as writer:
         for table in _groups(sorter.tables()):
@@ -81,12 +89,13 @@ def _write(sorter: Sorter, path: Path) -> None:
             part = Part.open(path)
             sharing = subjects_sharing([part], hashes)
             part.close()
-    seal(path, sharing)
+    return sharing
 
 
-def seal(path: Path, sharing: Iterable[str] = ()) -> None:
-    """Put the checksums into a file just written, and the subjects that share an identity."""
-    write_note(path, group_ends(pq.read_metadata(path)), sharing)
+def seal(path: Path, sharing: Iterable[str] = (), judged_by: Programme | None = None) -> None:
+    """Put the note into a file just written: checksums, subjects that share an identity, who judged it."""
+    by = None if judged_by is None else of_programme(judged_by)
+    write_note(path, group_ends(pq.read_metadata(path)), sharing, by)
 
 
 def _groups(tables: Iterable[Any]) -> Iterator[Any]:

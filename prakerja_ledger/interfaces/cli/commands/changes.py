@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from prakerja_ledger.domain.errors import CalendarTooShort, InvalidDate, InvalidTimestamp
+from prakerja_ledger.domain.errors import InvalidDate, InvalidTimestamp
+from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import day, in_utc, known_at
+from prakerja_ledger.interfaces.asked import Asked
 from prakerja_ledger.interfaces.cli import explain, output
-from prakerja_ledger.interfaces.cli.commands.reader import Reader, reading, view_line
+from prakerja_ledger.interfaces.cli.commands.reader import Reader, reading, view_line, walks
+from prakerja_ledger.interfaces.cli.commands.whole import answered
 from prakerja_ledger.interfaces.cli.options import (
+    engine_options,
     holidays_option,
     json_option,
     language_option,
@@ -19,7 +24,7 @@ from prakerja_ledger.interfaces.cli.options import (
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.json_output import compact, known_at_json
-from prakerja_ledger.reading.diff import MEASURES, Amounts, Difference, Part, difference
+from prakerja_ledger.reading.diff import MEASURES, Amounts, Difference, Part
 from prakerja_ledger.reading.view import View
 
 
@@ -42,6 +47,7 @@ class ViewType(click.ParamType[View]):
 @click.option("--from", "first", type=ViewType(), required=True, help="The first view.")
 @click.option("--to", "second", type=ViewType(), required=True, help="The second view.")
 @json_option
+@engine_options
 @holidays_option
 @language_option
 def diff_command(
@@ -50,6 +56,7 @@ def diff_command(
     first: View,
     second: View,
     as_json: bool,
+    asked: Asked,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -62,35 +69,34 @@ def diff_command(
     Example: prakerja-ledger diff history.jsonl --from 2020-06-21@2020-06-21 --to 2020-07-02
     """
     words = words_of(lang)
-    with reading(source, second, holidays, words, participants) as reader:
-        differences = _differences(reader, first, second, participants)
+
+    def show(differences: Iterable[tuple[Participant, Difference]]) -> None:
+        moved = (one for one in differences if one[1].parts)
         if as_json:
-            output.write_lines(
-                compact(_difference_json(one, first, second)) for one in differences if one.parts
-            )
+            output.write_lines(compact(_difference_json(one, first, second)) for _, one in moved)
         else:
-            _show(words, reader, differences, first, second)
-        return reader.status
+            _show(words, moved, first, second)
 
+    def by_law(reader: Reader) -> None:
+        names = sorted(set(participants)) or None
+        for name in names or ():
+            if reader.history.participants.get(name) is None:
+                reader.evaluation.participant(name)  # raises: nothing at all is recorded of them
+        show(walks(reader, reader.history, first, second, names))
 
-def _differences(reader: Reader, first: View, second: View, participants: tuple[str, ...]) -> Any:
-    wanted = sorted(set(participants))
-    for name in wanted:
-        if reader.history.participants.get(name) is None:
-            reader.evaluation.participant(name)  # raises: nothing at all is recorded of them
-    found = (
-        (reader.history.participants.get(name) for name in wanted)
-        if wanted
-        else reader.history.participants
+    if participants:
+        with reading(source, second, holidays, words, participants) as reader:
+            by_law(reader)
+            return reader.status
+    return answered(
+        source,
+        second,
+        holidays,
+        words,
+        asked,
+        by_engine=lambda whole: show(whole.differences(first)),
+        by_law=by_law,
     )
-    for participant in found:
-        assert participant is not None, "looked up above"
-        try:
-            yield difference(
-                participant, reader.history.programme_stream, reader.programme, first, second
-            )
-        except CalendarTooShort as error:
-            reader.complain_of_calendar(participant.id, error)
 
 
 def _difference_json(one: Difference, first: View, second: View) -> dict[str, Any]:
@@ -147,20 +153,20 @@ _SHOWN = {
 }
 
 
-def _show(words: Words, reader: Reader, differences: Any, first: View, second: View) -> None:
+def _show(
+    words: Words, moved: Iterable[tuple[Participant, Difference]], first: View, second: View
+) -> None:
     click.echo(words(N_("From: {view}"), view=view_line(words, first)))
     click.echo(words(N_("To: {view}"), view=view_line(words, second)))
     moved_at_all = False
-    for one in differences:
-        if not one.parts:
-            continue
+    for participant, one in moved:
         moved_at_all = True
         click.echo()
         output.heading(words(N_("Participant {participant}"), participant=one.participant))
         output.table(
             [words(N_("what moved it")), *(words(name) for name in _SHOWN.values())],
             [
-                *(_row(words, reader, one, part) for part in one.parts),
+                *(_row(words, participant, part) for part in one.parts),
                 [words(N_("together")), *_sums(words, one.moved())],
             ],
             right=range(1, len(_SHOWN) + 1),
@@ -170,7 +176,7 @@ def _show(words: Words, reader: Reader, differences: Any, first: View, second: V
         click.echo(words(N_("Nothing moved.")))
 
 
-def _row(words: Words, reader: Reader, one: Difference, part: Part) -> list[str]:
+def _row(words: Words, participant: Participant, part: Part) -> list[str]:
     if part.event is None:
         what = words(
             N_("time passed, {since} to {until}"),
@@ -178,7 +184,6 @@ def _row(words: Words, reader: Reader, one: Difference, part: Part) -> list[str]
             until=words.day(part.until),
         )
     else:
-        participant = reader.history.participants.get(one.participant)
         what = (
             f"{words.day(part.event.occurred_on)}: "
             f"{explain.what_happened(words, part.event, participant)} "

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import click
 
 from prakerja_ledger.domain.time import Instant
+from prakerja_ledger.interfaces.asked import Asked
 from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.commands.reader import (
     Reader,
-    reading,
+    Speaker,
     view_line,
     write_csv,
 )
+from prakerja_ledger.interfaces.cli.commands.whole import Found, WholeReader, answered
 from prakerja_ledger.interfaces.cli.options import (
     csv_option,
+    engine_options,
     exclusive,
     holidays_option,
     json_option,
@@ -36,6 +41,7 @@ from prakerja_ledger.reading.finding import Code, Finding
 @click.option("--code", type=click.Choice([c.value for c in Code]), help="Only this finding.")
 @json_option
 @csv_option
+@engine_options
 @holidays_option
 @language_option
 def findings_command(  # one argument an option
@@ -45,6 +51,7 @@ def findings_command(  # one argument an option
     code: str | None,
     as_json: bool,
     as_csv: bool,
+    asked: Asked,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -57,32 +64,53 @@ def findings_command(  # one argument an option
     """
     exclusive(as_json, as_csv)
     words = words_of(lang)
-    with reading(source, view_of(as_of, known_at), holidays, words) as reader:
+
+    def by_law(reader: Reader) -> None:
         found = [one for one in reader.findings() if code is None or one.code == code]
         if as_json:
             output.write_lines(finding_json(one) for one in found)
-        elif as_csv:
-            write_csv(
-                ("code", "subject", "date", "amount", "detail", "evidence"),
-                (
-                    (
-                        one.code.value,
-                        one.subject,
-                        one.on.isoformat(),
-                        one.amount,
-                        compact(one.detail),
-                        " ".join(f"{event.source}#{event.id}" for event in one.evidence),
-                    )
-                    for one in found
-                ),
-            )
         else:
-            _show_findings(words, found, reader)
-        return reader.status
+            show(reader, found)
+
+    def by_engine(whole: WholeReader) -> None:
+        if as_json:
+            output.write_bytes(whole.findings(code))
+        else:
+            show(whole, whole.found(code))
+
+    def show(speaker: Speaker, found: Sequence[Finding | Found]) -> None:
+        if as_csv:
+            write_csv(_COLUMNS, map(_row, found))
+        else:
+            _show_findings(words, found, speaker)
+
+    return answered(
+        source,
+        view_of(as_of, known_at),
+        holidays,
+        words,
+        asked,
+        by_engine=by_engine,
+        by_law=by_law,
+    )
 
 
-def _show_findings(words: Words, found: list[Finding], reader: Reader) -> None:
-    click.echo(view_line(words, reader.view))
+_COLUMNS = ("code", "subject", "date", "amount", "detail", "evidence")
+
+
+def _row(one: Finding | Found) -> tuple[Any, ...]:
+    return (
+        one.code.value,
+        one.subject,
+        one.on.isoformat(),
+        one.amount,
+        compact(one.detail),
+        " ".join(f"{event.source}#{event.id}" for event in one.evidence),
+    )
+
+
+def _show_findings(words: Words, found: Sequence[Finding | Found], speaker: Speaker) -> None:
+    click.echo(view_line(words, speaker.view))
     if not found:
         click.echo(words(N_("Nothing breaks a rule.")))
         return

@@ -12,7 +12,9 @@ import click
 
 from prakerja_ledger.domain.errors import Refusal, UnreadableSource
 from prakerja_ledger.interfaces.cli import output
+from prakerja_ledger.interfaces.cli.commands.whole import complain_of_engine
 from prakerja_ledger.interfaces.cli.options import (
+    engine_options,
     holidays_option,
     json_option,
     language_option,
@@ -23,18 +25,15 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.columnar.sniffing import is_columnar
 from prakerja_ledger.interfaces.columnar.sniffing import writer as parquet_writer
-from prakerja_ledger.interfaces.history_file import Line, OverlongLine
+from prakerja_ledger.interfaces.engines import OtherEngine, checked_whole, wants_engine
+from prakerja_ledger.interfaces.history_file import Line
 from prakerja_ledger.interfaces.quarantine import QuarantineFile, reasons_beside
 from prakerja_ledger.interfaces.source import (
-    TICK_EVERY,
     Tally,
-    Tick,
     check_readable,
     checked,
     is_ledger,
     lines_with_numbers,
-    numbered,
-    read_already,
     recorded_lines,
     without_collection,
 )
@@ -42,15 +41,21 @@ from prakerja_ledger.interfaces.whole_file import aside, compressed
 from prakerja_ledger.ledger.urls import without_password
 
 if TYPE_CHECKING:
+    from prakerja_ledger.domain.register import Outcome
     from prakerja_ledger.domain.schemes import Programme
-    from prakerja_ledger.ledger.importing import Importer
+    from prakerja_ledger.interfaces.asked import Asked
+    from prakerja_ledger.interfaces.importing import FileImport
+    from prakerja_ledger.interfaces.source import Tick
 
 
 @click.command("check", short_help="Read and judge histories without recording.")
 @click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
 @json_option
+@engine_options
 @language_option
-def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -> Status:
+def check_command(
+    histories: tuple[str, ...], as_json: bool, asked: Asked, lang: str | None
+) -> Status:
     """Read and judge histories without recording.
 
     Prints how many lines would be recorded, are duplicates, or are quarantined, and for every
@@ -62,10 +67,10 @@ def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -
     """
     words = words_of(lang)
     programme = programme_with(None)
-    tallies = {path: Tally() for path in histories}
     _refuse_ledgers(histories)
     with output.progress(words(N_("lines"))) as tick, without_collection():
-        for file, number, outcome in checked(histories, programme, tallies, tick):
+        tallies, found = _checked(histories, programme, asked, words, tick)
+        for file, number, outcome in found:
             if isinstance(outcome, Refusal) and not as_json:
                 click.echo(_quarantined(words, file, number, outcome))
     if as_json:
@@ -73,6 +78,20 @@ def check_command(histories: tuple[str, ...], as_json: bool, lang: str | None) -
     else:
         click.echo(_counts(words, list(tallies.values())))
     return _status(list(tallies.values()))
+
+
+def _checked(
+    histories: tuple[str, ...], programme: Programme, asked: Asked, words: Words, tick: Tick
+) -> tuple[dict[str, Tally], Iterator[tuple[str, int, Outcome]]]:
+    """Tallies that fill as the lines that are not recorded are gone through."""
+    tallies = {path: Tally() for path in histories}
+    if len(histories) == 1 and is_columnar(histories[0]) and wants_engine(histories[0], asked):
+        try:
+            (tally,) = tallies.values()
+            return tallies, checked_whole(histories[0], programme, tally, asked, tick)
+        except OtherEngine as error:
+            complain_of_engine(words, histories[0], error)
+    return tallies, checked(histories, programme, tallies, tick)
 
 
 def _refuse_ledgers(histories: tuple[str, ...]) -> None:
@@ -150,12 +169,14 @@ def import_command(
 
     Prints the three counts. Quarantined lines go, whole, to a file beside the history, with a
     second file that says for each which line it was and what to do. Interrupted at any moment,
-    what was recorded stays; running it again records nothing twice and does the rest.
+    what was recorded stays; running it again records nothing twice and does the rest, from where it
+    stopped.
 
     \b
     Example: prakerja-ledger import history.jsonl --ledger sqlite:///ledger.db
     """
-    from prakerja_ledger.ledger.importing import Importer  # noqa: PLC0415  # heavy
+    from prakerja_ledger.interfaces.importing import FileImport  # noqa: PLC0415  # heavy
+    from prakerja_ledger.ledger.importing import Importer  # noqa: PLC0415
     from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415
 
     words = words_of(lang)
@@ -169,10 +190,14 @@ def import_command(
     try:
         with Ledger.open(url) as ledger, output.progress(words(N_("lines"))) as tick:
             importer = Importer(ledger)
-            for path, target in targets.items():
-                tallies.append(_import_one(importer, path, kept[target], words, tick))
-        for one in kept.values():
-            _finish(one, words)
+            files = [FileImport(importer, path, tick) for path in targets]
+            for file, target in zip(files, targets.values(), strict=True):
+                _import_one(file, kept[target], words)
+                tallies.append(file.tally)
+            for one in kept.values():
+                _finish(one, words)
+            for file in files:
+                file.ended()
     finally:
         for one in kept.values():
             one.discard()
@@ -213,35 +238,13 @@ def _check_targets(targets: Iterable[Path], taken: Iterable[Path]) -> None:
             )
 
 
-def _import_one(
-    importer: Importer, path: str, kept: QuarantineFile, words: Words, tick: Tick
-) -> Tally:
-    tally = Tally()
-    overlong: dict[int, OverlongLine] = {}
+def _import_one(file: FileImport, kept: QuarantineFile, words: Words) -> None:
     with without_collection():
-        given = (
-            read_already(path, importer.ledger.programme)
-            if is_columnar(path)
-            else _texts(path, overlong)
-        )
-        for number, line, outcome in importer.outcomes(given):
-            tally.count(number, outcome)
+        for number, line, outcome in file.outcomes():
             if isinstance(outcome, Refusal):
-                whole = overlong.pop(number).pieces() if number in overlong else iter((line,))
-                kept.add(path, number, outcome, whole, words)
-            if not tally.lines % TICK_EVERY:
-                tick(tally.lines)
-    return tally
-
-
-def _texts(path: str, overlong: dict[int, OverlongLine]) -> Iterator[tuple[int, bytes]]:
-    """Lines to judge; of an over-long one its start, which is refused, and the rest set aside."""
-    for number, line in numbered(path):
-        if isinstance(line, OverlongLine):
-            overlong[number] = line
-            yield number, line.head
-        else:
-            yield number, line
+                overlong = file.overlong.pop(number, None)
+                whole = iter((line,)) if overlong is None else overlong.pieces()
+                kept.add(file.path, number, outcome, whole, words)
 
 
 def _finish(kept: QuarantineFile, words: Words) -> None:
@@ -324,12 +327,13 @@ def _write_parquet(
             problem="it would become a part of the very folder that is read. Name another folder.",
         )
     lines: Iterable[tuple[int, Line]]
-    if every_line and not is_ledger(source):
-        lines = lines_with_numbers(source)
-    else:
+    judged = is_ledger(source) or not every_line
+    if judged:
         lines = enumerate(recorded_lines(source, programme, tally), 1)
+    else:
+        lines = lines_with_numbers(source)
     with output.progress(words_of(None)(N_("lines"))) as tick, without_collection():
-        write(lines, target, programme, tick)
+        write(lines, target, programme, tick, judged=judged)
 
 
 def _whole(line: Line) -> bytes:

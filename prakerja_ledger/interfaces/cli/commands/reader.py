@@ -20,25 +20,28 @@ from prakerja_ledger.interfaces.cli.options import (
 )
 from prakerja_ledger.interfaces.cli.status import Status, worst
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
-from prakerja_ledger.interfaces.source import History, open_history
+from prakerja_ledger.interfaces.source import History, Tally, open_history
 from prakerja_ledger.reading import statement as law
+from prakerja_ledger.reading.diff import Difference, difference
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.view import View
 
 
-@define(eq=False)
-class Reader:
-    """An evaluation in front of a person: what cannot be answered is said, and the rest goes on."""
+@define(eq=False, kw_only=True)
+class Speaker:
+    """A source in one view, in front of a person: what cannot be answered is said, and the rest goes on."""
 
-    history: History
-    evaluation: Evaluation
+    name: str
+    tally: Tally | None
+    programme: Programme
+    view: View
     words: Words
     status: Status = field(init=False, default=Status.DONE)
 
     def __attrs_post_init__(self) -> None:
         """Quarantined lines have no effect; nobody should learn that from a wrong sum."""
-        if self.history.quarantined:
+        if self.tally is not None and self.tally.quarantined:
             self.worsen(Status.QUARANTINED)
             output.complain(
                 self.words(
@@ -46,18 +49,10 @@ class Reader:
                         "{source}: {count} lines were quarantined and have no effect; "
                         "prakerja-ledger check says which and why."
                     ),
-                    source=self.history.name,
-                    count=self.words.number(self.history.quarantined),
+                    source=self.name,
+                    count=self.words.number(self.tally.quarantined),
                 )
             )
-
-    @property
-    def view(self) -> View:
-        return self.evaluation.view
-
-    @property
-    def programme(self) -> Programme:
-        return self.evaluation.programme
 
     def worsen(self, status: Status) -> None:
         """End with this status, unless a worse one is due."""
@@ -67,6 +62,14 @@ class Reader:
         """One participant's answer is withheld; the others stand."""
         self.worsen(Status.FAULT)
         output.complain(f"prakerja-ledger: {shown(participant)}: {self.words.error(error)}")
+
+
+@define(eq=False, kw_only=True)
+class Reader(Speaker):
+    """A source read by the law."""
+
+    history: History
+    evaluation: Evaluation
 
     def statements(self, names: Iterable[str] = ()) -> Iterator[law.Statement]:
         """Every statement, by participant id; or those of the participants named."""
@@ -93,6 +96,23 @@ class Reader:
         return found
 
 
+def walks(
+    speaker: Speaker, history: History, first: View, second: View, names: Iterable[str] | None
+) -> Iterator[tuple[Participant, Difference]]:
+    """What moved between two views, of everybody or of those named; nothing of whom nothing is recorded."""
+    found = history.participants if names is None else map(history.participants.get, names)
+    for participant in found:
+        if participant is None:
+            continue
+        try:
+            yield (
+                participant,
+                difference(participant, history.programme_stream, speaker.programme, first, second),
+            )
+        except CalendarTooShort as error:
+            speaker.complain_of_calendar(participant.id, error)
+
+
 @contextmanager
 def reading(
     source: str, view: View, holidays: str | None, words: Words, only: Iterable[str] = ()
@@ -102,7 +122,15 @@ def reading(
     with output.progress(words(N_("lines"))) as tick:
         opened = open_history(source, programme, tick, only=only)
         with opened as history:
-            yield Reader(history, history.evaluation(view), words)
+            yield Reader(
+                name=history.name,
+                tally=history.tally,
+                programme=programme,
+                view=view,
+                words=words,
+                history=history,
+                evaluation=history.evaluation(view),
+            )
 
 
 def view_line(words: Words, view: View) -> str:

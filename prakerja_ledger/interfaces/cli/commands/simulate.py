@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import language_option, words_of
 from prakerja_ledger.interfaces.cli.status import Status
@@ -174,7 +175,7 @@ def _write(simulation: Simulation, target: str, tick: Tick, *, parquet: bool, by
     if parquet:
         with aside(path) as made:
             count = write_parquet(simulation, made, tick, by_time=by_time)
-            seal(made)
+            seal(made, judged_by=KARTU_PRAKERJA)
             return count
     return _whole(path, lambda file: write_lines(simulation, file, tick, by_time=by_time))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -10,13 +11,17 @@ import click
 
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant
+from prakerja_ledger.interfaces.asked import Asked
 from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.commands.reader import (
+    Reader,
     reading,
     statement_title,
     view_line,
 )
+from prakerja_ledger.interfaces.cli.commands.whole import WholeReader, answered
 from prakerja_ledger.interfaces.cli.options import (
+    engine_options,
     holidays_option,
     json_option,
     language_option,
@@ -28,6 +33,7 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.interfaces.json_output import statement_json
 from prakerja_ledger.reading import statement as law
+from prakerja_ledger.reading.view import View
 
 
 @click.command("statement", short_help="Owed, paid, unpaid, line by line, and why.")
@@ -35,6 +41,7 @@ from prakerja_ledger.reading import statement as law
 @click.argument("participants", nargs=-1, metavar="[PARTICIPANT]...")
 @view_options
 @json_option
+@engine_options
 @holidays_option
 @language_option
 def statement_command(
@@ -43,6 +50,7 @@ def statement_command(
     as_of: date | None,
     known_at: Instant | None,
     as_json: bool,
+    asked: Asked,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -55,6 +63,8 @@ def statement_command(
               prakerja-ledger statement sqlite:///ledger.db --json > statements.jsonl
     """
     words = words_of(lang)
+    if as_json and not participants:
+        return _write_all(source, view_of(as_of, known_at), holidays, words, asked)
     with reading(source, view_of(as_of, known_at), holidays, words, participants) as reader:
         statements = reader.statements(participants)
         if as_json:
@@ -65,6 +75,23 @@ def statement_command(
                     click.echo()
                 _show_statement(words, one, reader.programme)
         return reader.status
+
+
+def _write_all(source: str, view: View, holidays: str | None, words: Words, asked: Asked) -> Status:
+    """Every statement as JSON. Where an engine gives up half-way, the law goes on at the same byte."""
+    written = 0
+
+    def by_engine(whole: WholeReader) -> None:
+        nonlocal written
+        for piece in whole.statements():
+            sys.stdout.buffer.write(piece)
+            written += len(piece)
+        sys.stdout.buffer.flush()
+
+    def by_law(reader: Reader) -> None:
+        output.write_lines(map(statement_json, reader.statements()), written=written)
+
+    return answered(source, view, holidays, words, asked, by_engine=by_engine, by_law=by_law)
 
 
 def _show_statement(words: Words, statement: law.Statement, programme: Programme) -> None:

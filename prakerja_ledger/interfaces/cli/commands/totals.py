@@ -8,14 +8,17 @@ import click
 
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.interfaces.asked import Asked
 from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.commands.reader import (
-    reading,
+    Speaker,
     view_line,
     write_csv,
 )
+from prakerja_ledger.interfaces.cli.commands.whole import answered
 from prakerja_ledger.interfaces.cli.options import (
     csv_option,
+    engine_options,
     exclusive,
     holidays_option,
     json_option,
@@ -39,6 +42,7 @@ from prakerja_ledger.reading import totals as sums
 @view_options
 @json_option
 @csv_option
+@engine_options
 @holidays_option
 @language_option
 def totals_command(  # one argument an option
@@ -48,6 +52,7 @@ def totals_command(  # one argument an option
     known_at: Instant | None,
     as_json: bool,
     as_csv: bool,
+    asked: Asked,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -58,8 +63,8 @@ def totals_command(  # one argument an option
     """
     exclusive(as_json, as_csv)
     words = words_of(lang)
-    with reading(source, view_of(as_of, known_at), holidays, words) as reader:
-        groups = sums.totals(reader.statements(), by)
+
+    def show(speaker: Speaker, groups: dict[sums.Key, sums.Total]) -> None:
         columns = (by, "participants", "lines", "entitlement", *law.AMOUNTS)
         rows = [
             (key, total.participants, total.lines, total.entitlement, *total.amounts.values())
@@ -70,10 +75,19 @@ def totals_command(  # one argument an option
         elif as_csv:
             write_csv(columns, rows)
         else:
-            click.echo(view_line(words, reader.view))
+            click.echo(view_line(words, speaker.view))
             click.echo()
             show_totals(words, by, groups)
-        return reader.status
+
+    return answered(
+        source,
+        view_of(as_of, known_at),
+        holidays,
+        words,
+        asked,
+        by_engine=lambda whole: show(whole, whole.totals(by)),
+        by_law=lambda reader: show(reader, sums.totals(reader.statements(), by)),
+    )
 
 
 def show_totals(words: Words, by: str, groups: dict[sums.Key, sums.Total]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -9,15 +10,18 @@ import click
 
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.domain.vocabulary import Owner
+from prakerja_ledger.interfaces.asked import Asked
 from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.commands.reader import (
     Reader,
-    reading,
+    Speaker,
     view_line,
     write_csv,
 )
+from prakerja_ledger.interfaces.cli.commands.whole import WholeReader, answered
 from prakerja_ledger.interfaces.cli.options import (
     csv_option,
+    engine_options,
     exclusive,
     holidays_option,
     json_option,
@@ -32,6 +36,7 @@ from prakerja_ledger.interfaces.json_output import compact
 from prakerja_ledger.reading import totals as sums
 from prakerja_ledger.reading.causes import Cause
 
+Row = tuple[Any, ...]
 UNPAID_COLUMNS = (
     "participant",
     "wave",
@@ -54,6 +59,7 @@ UNPAID_COLUMNS = (
 @click.option("--min-overdue", type=click.IntRange(min=0), help="At least so many working days.")
 @json_option
 @csv_option
+@engine_options
 @holidays_option
 @language_option
 def unpaid_command(  # one argument an option
@@ -66,6 +72,7 @@ def unpaid_command(  # one argument an option
     min_overdue: int | None,
     as_json: bool,
     as_csv: bool,
+    asked: Asked,
     holidays: str | None,
     lang: str | None,
 ) -> Status:
@@ -77,34 +84,54 @@ def unpaid_command(  # one argument an option
     exclusive(as_json, as_csv)
     words = words_of(lang)
 
-    def wanted(one: sums.Unpaid) -> bool:
+    def wanted(row: Row) -> bool:
+        _, its_wave, _, _, _, _, overdue, its_cause, its_owner = row
         return (
-            (cause is None or one.line.cause == cause)
-            and (owner is None or one.line.owner == owner)
-            and (wave is None or one.statement.wave == wave)
-            and (min_overdue is None or one.line.overdue_working_days >= min_overdue)
+            (cause is None or its_cause == cause)
+            and (owner is None or its_owner == owner)
+            and (wave is None or its_wave == wave)
+            and (min_overdue is None or overdue >= min_overdue)
         )
 
-    with reading(source, view_of(as_of, known_at), holidays, words) as reader:
-        found = sums.longest_overdue_first(
-            one
-            for statement in reader.statements()
-            for one in sums.unpaid_lines(statement)
-            if wanted(one)
-        )
-        rows = [_unpaid_row(one) for one in found]
+    def show(
+        speaker: Speaker, rows: Iterable[Row], lines: Callable[[list[Row]], list[sums.Unpaid]]
+    ) -> None:
+        found = [row for row in rows if wanted(row)]
         if as_json:
-            output.write_lines(compact(row) for row in rows)
+            output.write_lines(
+                compact(dict(zip(UNPAID_COLUMNS, row, strict=True))) for row in found
+            )
         elif as_csv:
-            write_csv(UNPAID_COLUMNS, (row.values() for row in rows))
+            write_csv(UNPAID_COLUMNS, found)
         else:
-            _show_unpaid(words, found, reader)
-        return reader.status
+            _show_unpaid(words, lines(found), speaker)
+
+    def by_law(reader: Reader) -> None:
+        unpaid = sums.longest_overdue_first(
+            one for statement in reader.statements() for one in sums.unpaid_lines(statement)
+        )
+        rows = [_unpaid_row(one) for one in unpaid]
+        show(
+            reader, rows, lambda _: [o for o, row in zip(unpaid, rows, strict=True) if wanted(row)]
+        )
+
+    def by_engine(whole: WholeReader) -> None:
+        show(whole, whole.unpaid(), lambda rows: whole.unpaid_lines((r[0], r[2]) for r in rows))
+
+    return answered(
+        source,
+        view_of(as_of, known_at),
+        holidays,
+        words,
+        asked,
+        by_engine=by_engine,
+        by_law=by_law,
+    )
 
 
-def _unpaid_row(one: sums.Unpaid) -> dict[str, Any]:
+def _unpaid_row(one: sums.Unpaid) -> Row:
     line = one.line
-    values = (
+    return (
         one.statement.participant,
         one.statement.wave,
         line.line,
@@ -115,11 +142,10 @@ def _unpaid_row(one: sums.Unpaid) -> dict[str, Any]:
         None if line.cause is None else line.cause.value,
         None if line.owner is None else line.owner.value,
     )
-    return dict(zip(UNPAID_COLUMNS, values, strict=True))
 
 
-def _show_unpaid(words: Words, found: list[sums.Unpaid], reader: Reader) -> None:
-    click.echo(view_line(words, reader.view))
+def _show_unpaid(words: Words, found: list[sums.Unpaid], speaker: Speaker) -> None:
+    click.echo(view_line(words, speaker.view))
     if not found:
         click.echo(words(N_("No line is unpaid.")))
         return
@@ -134,7 +160,9 @@ def _show_unpaid(words: Words, found: list[sums.Unpaid], reader: Reader) -> None
             words.day(one.line.due_on),
             str(one.line.overdue_working_days or ""),
             "; ".join(
-                explain.why(words, because, one.line, reader.programme.scheme(one.statement.scheme))
+                explain.why(
+                    words, because, one.line, speaker.programme.scheme(one.statement.scheme)
+                )
                 for because in one.line.causes[:1]
             ),
             explain.owner(words, one.line.owner),
