@@ -1,7 +1,7 @@
 # Everything a fresh machine needs to run or test the project is installed by these targets.
 # Needed beforehand: Python 3.11 or later with venv, and make. For `make test` also Linux and either
 # Debian's apt-get with root or sudo, or what scripts/install_servers.sh would install, by hand:
-# PostgreSQL 15 or later, PgBouncer, fuse3, strace, hledger and ledger.
+# PostgreSQL 15 or later, PgBouncer, fuse3, strace, hledger, ledger, and Java 17 or later.
 
 PYTHON ?= python3
 VENV := .venv

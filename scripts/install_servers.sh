@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests run against and pip cannot bring: PostgreSQL 15 or later, PgBouncer,
-# FUSE 3, strace, hledger and ledger, from Debian's packages. Needs root or sudo, and only when
-# something is missing.
+# FUSE 3, strace, hledger and ledger, and Java 17 or later for Spark, from Debian's packages. Needs root
+# or sudo, and only when something is missing.
 set -euo pipefail
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # pgbouncer is in a folder that few users' PATH has
@@ -20,6 +20,15 @@ have_postgres() {
     return 1
 }
 
+# Spark 4 runs on Java 17 and later. Debian names its package by the version, so it is the oldest that will do.
+have_java() {
+    local java=java version
+    [[ -z ${JAVA_HOME:-} ]] || java=$JAVA_HOME/bin/java
+    have "$java" || return 1
+    version=$("$java" -version 2>&1)
+    [[ $version =~ version\ \"([0-9]+) && ${BASH_REMATCH[1]} -ge 17 ]]
+}
+
 look() {
     missing=()
     have_postgres || missing+=(postgresql)
@@ -28,11 +37,12 @@ look() {
     have strace || missing+=(strace)
     have hledger || missing+=(hledger)
     have ledger || missing+=(ledger)
+    have_java || missing+=(openjdk-17-jre-headless)
 }
 
 by_hand() {
     echo "$1" >&2
-    echo "Install by hand, then repeat: ${missing[*]} (PostgreSQL must be 15 or later)." >&2
+    echo "Install by hand, then repeat: ${missing[*]} (PostgreSQL must be 15 or later, Java 17)." >&2
     echo "On Debian 12: apt-get install --no-install-recommends ${missing[*]}" >&2
     exit 1
 }
