@@ -20,6 +20,7 @@ from prakerja_ledger.simulating.writing import Simulation, write_lines
 from prakerja_ledger.spark.layout import Group, files_of, parts_of
 from tests import worlds
 from tests.bulk_support import rounded
+from tests.cli_support import run, run_process
 from tests.side_by_side import size_of
 from tests.spark_support import (  # noqa: F401  # a fixture
     EXECUTORS,
@@ -29,6 +30,7 @@ from tests.spark_support import (  # noqa: F401  # a fixture
     in_files,
     shuffled,
 )
+from tests.test_columnar import columnar, world
 from tests.support import (
     as_lines,
     bought,
@@ -255,3 +257,25 @@ def test_the_page_runs(cluster, cohort, tmp_path, monkeypatch):
     folder = folder.with_name("files-arranged")
     arranged = engine(cluster, folder, seen, events_a_part=5000, is_vouched=True)
     assert b"".join(arranged.statements()) == recorded.statements_json(seen)
+
+
+# --- from the command line --------------------------------------------------------------------------
+
+
+def test_a_command_asks_a_cluster(tmp_path):
+    path = columnar(tmp_path, world(413))
+    question = ("statement", path, "--json", "--as-of", "2021-06-01")
+    law = run(*question, "--engine", "python")
+    spark = run_process(*question, "--engine", "spark", "--master", "local[2]")
+
+    assert spark.out == law.out
+    assert spark.status == law.status == 3
+    assert law.err in spark.err  # Java says things of its own there
+
+
+@pytest.mark.parametrize("command", ["check", "audit"])
+def test_what_a_cluster_does_not_answer_is_said_at_once(cohort, command):
+    answer = run(command, cohort[0], "--engine", "spark")
+
+    assert answer.status == 2
+    assert "--engine spark does not answer this" in answer.err

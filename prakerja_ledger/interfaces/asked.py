@@ -15,6 +15,7 @@ class Engine(StrEnum):
     AUTO = "auto"
     PYTHON = "python"
     DUCKDB = "duckdb"
+    SPARK = "spark"
 
 
 class Asked(NamedTuple):
@@ -24,3 +25,5 @@ class Asked(NamedTuple):
     memory_limit: str = MEMORY_LIMIT
     processes: int = 1
     """How many the law may take for a large Parquet history."""
+    master: str = "local[*]"
+    """Where Spark runs."""

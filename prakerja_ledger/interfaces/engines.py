@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from prakerja_ledger.interfaces.columnar.reading import ColumnarHistory
     from prakerja_ledger.interfaces.columnar.setwise import SetwiseHistory
     from prakerja_ledger.interfaces.together.history import Together
+    from prakerja_ledger.spark.engine import Spark
 
 LARGE: Final = 200_000
 """Rows of a Parquet history from which set operations answer by themselves."""
 _LONGEST_REASON: Final = 200
+_SPARK: Final = "It needs Java 17 or later, and: pip install 'prakerja-ledger[spark]'."
 _EXTRA: Final = "it needs the package duckdb: pip install 'prakerja-ledger[bulk]'."
 
 
@@ -78,9 +80,9 @@ class ByShares:
         self._together = together
 
     @property
-    def tally(self) -> Tally | None:
-        """What became of the rows; None before the first answer has come to its end."""
-        return self._together.tally
+    def quarantined(self) -> int:
+        """Rows that were not recorded, of the last answer that came to its end."""
+        return 0 if self._together.tally is None else self._together.tally.quarantined
 
     @property
     def withheld(self) -> list[tuple[str, date]]:
@@ -108,6 +110,72 @@ class ByShares:
     def findings(self) -> Iterator[bytes]:
         """Every finding as JSON with its LF, in pieces of any length."""
         return self._together.findings()
+
+
+class OnCluster:
+    """Answers of executors, each of a share of the participants."""
+
+    def __init__(self, spark: Spark) -> None:
+        self._spark = spark
+        self.statements = spark.statements
+        self.totals = spark.totals
+        self.findings = spark.findings
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that were not recorded, of the last answer."""
+        return sum(self._spark.refused.values())
+
+    @property
+    def withheld(self) -> list[tuple[str, date]]:
+        return self._spark.withheld
+
+    @property
+    def undecided(self) -> list[tuple[str, date]]:
+        return self._spark.undecided
+
+    def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
+        """Rows as `unpaid` prints them, all or the first so many."""
+        return self._spark.unpaid()[:most]
+
+
+def on_cluster(source: str, programme: Programme, view: View, asked: Asked) -> OnCluster:
+    """A Parquet history that executors of Spark read: a path or a URI that all of them can open.
+
+    Raises UnreadableSource.
+    """
+    try:
+        from pyspark.errors import PySparkException  # noqa: PLC0415  # an extra
+
+        from prakerja_ledger.interfaces.columnar.law import RowsLaw  # noqa: PLC0415
+        from prakerja_ledger.spark.engine import Spark  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise UnreadableSource(source=source, problem=_SPARK) from None
+    try:
+        return OnCluster(
+            Spark(
+                source,
+                RowsLaw(programme),
+                programme,
+                view,
+                master=asked.master,
+                memory_limit=asked.memory_limit,
+                is_vouched=_is_vouched(source, programme),
+            )
+        )
+    except PySparkException as error:
+        said = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise UnreadableSource(
+            source=source, problem=f"Spark does not run on {asked.master}: {said}. {_SPARK}"
+        ) from None
+
+
+def _is_vouched(source: str, programme: Programme) -> bool:
+    """Whether one file's note says that this programme judged it; files elsewhere are not looked into."""
+    if "://" in source or not is_columnar(source):
+        return False
+    with reader(source)(source, programme) as history:
+        return history.is_judged
 
 
 @contextmanager
@@ -143,7 +211,7 @@ class Whole:
 def wants_engine(source: str, asked: Asked) -> bool:
     """Whether set operations are to answer: asked for, or the source is large and DuckDB is there."""
     if asked.engine is not Engine.AUTO:
-        return asked.engine is not Engine.PYTHON
+        return asked.engine is Engine.DUCKDB
     if is_ledger(source) or not is_columnar(source):
         return False  # reading and judging line by line is most of the work there
     if importlib.util.find_spec("duckdb") is None or importlib.util.find_spec("pyarrow") is None:

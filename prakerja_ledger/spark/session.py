@@ -16,4 +16,9 @@ def session_for(master: str) -> Any:
 
     if master.startswith("local"):  # its executors are of this machine, and so is their Python
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    return SparkSession.builder.master(master).appName("prakerja-ledger").getOrCreate()
+    quiet = {
+        "spark.log.level": "ERROR",
+        "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
+    }
+    builder = SparkSession.builder.master(master).appName("prakerja-ledger")
+    return builder.config(map=quiet).getOrCreate()

@@ -94,7 +94,7 @@ _SIZE: Final = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?[KMGT]i?B")
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--engine`, `--memory-limit` and `--processes`, as one argument `asked`."""
+    """`--engine` and what belongs to each, as one argument `asked`."""
 
     @click.option(
         "--engine",
@@ -102,7 +102,15 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         default=Engine.AUTO.value,
         envvar="PRAKERJA_LEDGER_ENGINE",
         help="What answers of a whole history: the law itself (python), or the same bytes by set "
-        "operations (duckdb). Default: auto, which takes duckdb for a large Parquet history.",
+        "operations, here (duckdb) or on a cluster (spark). Default: auto, which takes duckdb for a "
+        "large Parquet history.",
+    )
+    @click.option(
+        "--master",
+        default="local[*]",
+        metavar="URL",
+        envvar="PRAKERJA_LEDGER_SPARK_MASTER",
+        help="The master of the cluster, for --engine spark. Default: this machine.",
     )
     @click.option(
         "--memory-limit",
@@ -119,8 +127,11 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="How many processes the law takes for a large Parquet history.",
     )
     @functools.wraps(command)
-    def wrapped(*args: Any, engine: str, memory_limit: str, processes: int, **options: Any) -> Any:
-        return command(*args, asked=Asked(Engine(engine), memory_limit, processes), **options)
+    def wrapped(
+        *args: Any, engine: str, memory_limit: str, processes: int, master: str, **options: Any
+    ) -> Any:
+        asked = Asked(Engine(engine), memory_limit, processes, master)
+        return command(*args, asked=asked, **options)
 
     return wrapped
 

@@ -20,6 +20,7 @@ from prakerja_ledger.domain.register import Participants, ParticipantsInMemory
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.evidence.arrow import SCHEMA
 from prakerja_ledger.evidence.columns import LINE
+from prakerja_ledger.evidence.fingerprint import of_programme
 from prakerja_ledger.evidence.wire import is_blank
 from prakerja_ledger.interfaces.columnar.files import Part, Span, explained, open_parts
 from prakerja_ledger.interfaces.columnar.judging import Aside, AsideByNumber, Judge, Row, Shared
@@ -154,6 +155,16 @@ class ColumnarHistory:
         """The subjects that share identities, if a note says so; several files have several notes."""
         notes = [part.note for part in self.parts]
         return notes[0].sharing if len(notes) == 1 and notes[0] is not None else None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the writer judged every row by this programme, and so all are recorded.
+
+        Of several files each was judged without the others.
+        """
+        notes = [part.note for part in self.parts]
+        mine = of_programme(self.programme)
+        return len(notes) == 1 and notes[0] is not None and notes[0].judged_by == mine
 
     def _judged(
         self,

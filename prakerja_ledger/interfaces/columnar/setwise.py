@@ -24,7 +24,6 @@ from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.fields import LARGEST_INTEGER
 from prakerja_ledger.evidence.arrow import SCHEMA
 from prakerja_ledger.evidence.columns import COLUMNS, DATA, ENVELOPE, LINE
-from prakerja_ledger.evidence.fingerprint import of_programme
 from prakerja_ledger.interfaces.columnar.files import explained
 from prakerja_ledger.interfaces.columnar.judging import AsideByNumber, Judge, Row
 from prakerja_ledger.interfaces.columnar.note import check_pieces
@@ -131,14 +130,10 @@ class SetwiseHistory:
     # --- judging ----------------------------------------------------------------------------------
 
     def believe(self) -> bool:
-        """Whether the writers of all files judged their rows by this programme, and so all are recorded."""
-        mine = of_programme(self.history.programme)
-        if len(self.history.parts) != 1:
-            return False  # each of several was judged without the others
-        note = self.history.parts[0].note
-        if note is None or note.judged_by != mine:
+        """Whether every row is recorded, as the writer of the file says who judged it."""
+        if not self.history.is_judged:
             return False
-        self.count = self.history.parts[0].rows
+        self.count = self.history.size
         self._run("CREATE OR REPLACE TEMP TABLE turned_away (position BIGINT)")
         return True
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prakerja_ledger.domain.errors import Refusal, UnreadableSource
+from prakerja_ledger.interfaces.asked import Engine
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.whole import complain_of_engine
 from prakerja_ledger.interfaces.cli.options import (
@@ -83,6 +84,8 @@ def _checked(
 ) -> tuple[dict[str, Tally], Iterator[tuple[str, int, Outcome]]]:
     """Tallies that fill as the lines that are not recorded are gone through."""
     tallies = {path: Tally() for path in histories}
+    if asked.engine is Engine.SPARK:
+        raise click.UsageError("--engine spark does not answer this. Choose another one.")
     if len(histories) == 1 and is_columnar(histories[0]) and wants_engine(histories[0], asked):
         try:
             (tally,) = tallies.values()

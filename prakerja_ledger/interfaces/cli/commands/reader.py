@@ -42,11 +42,12 @@ class Speaker:
 
     def __attrs_post_init__(self) -> None:
         """Begin with what is known of the source."""
-        self.complain_of_quarantine()
+        if self.tally is not None:
+            self.complain_of_quarantine(self.tally.quarantined)
 
-    def complain_of_quarantine(self) -> None:
+    def complain_of_quarantine(self, count: int) -> None:
         """Quarantined lines have no effect; nobody should learn that from a wrong sum."""
-        if self.tally is not None and self.tally.quarantined:
+        if count:
             self.worsen(Status.QUARANTINED)
             output.complain(
                 self.words(
@@ -55,7 +56,7 @@ class Speaker:
                         "prakerja-ledger check says which and why."
                     ),
                     source=self.name,
-                    count=self.words.number(self.tally.quarantined),
+                    count=self.words.number(count),
                 )
             )
 

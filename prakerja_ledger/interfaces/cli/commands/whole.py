@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import click
 from attrs import define, frozen
 
 from prakerja_ledger.domain.errors import CalendarTooShort
 from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import day
-from prakerja_ledger.interfaces.asked import Asked
+from prakerja_ledger.interfaces.asked import Asked, Engine
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.reader import Reader, Speaker, reading, walks
 from prakerja_ledger.interfaces.cli.options import programme_with
@@ -22,7 +23,10 @@ from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.interfaces.engines import (
     Answers,
+    ByShares,
+    OnCluster,
     OtherEngine,
+    on_cluster,
     open_shares,
     open_whole,
     wants_engine,
@@ -173,8 +177,10 @@ def answered(
                 return whole.status
         except OtherEngine as error:
             complain_of_engine(words, source, error)
+    if asked.engine is Engine.SPARK and by_shares is None:
+        raise click.UsageError("--engine spark does not answer this. Choose another one.")
     if by_shares is not None:
-        with _share_reading(source, view, holidays, words, asked) as shared:
+        with _shared_reading(source, view, holidays, words, asked) as shared:
             if shared is not None:
                 by_shares(shared)
         if shared is not None:
@@ -185,14 +191,18 @@ def answered(
 
 
 @contextmanager
-def _share_reading(
+def _shared_reading(
     source: str, view: View, holidays: str | None, words: Words, asked: Asked
 ) -> Iterator[AnsweredReader | None]:
+    """A source read in shares: by a cluster if that is asked for, else by several processes if they can."""
     programme = programme_with(holidays)
-    with (
-        output.progress(words(N_("lines"))) as tick,
-        open_shares(source, programme, view, asked, tick) as answers,
-    ):
+    with ExitStack() as held:
+        answers: OnCluster | ByShares | None
+        if asked.engine is Engine.SPARK:
+            answers = on_cluster(source, programme, view, asked)
+        else:
+            tick = held.enter_context(output.progress(words(N_("lines"))))
+            answers = held.enter_context(open_shares(source, programme, view, asked, tick))
         if answers is None:
             yield None
             return
@@ -206,8 +216,7 @@ def _share_reading(
             source=source,
         )
         yield found
-        found.tally = answers.tally
-        found.complain_of_quarantine()
+        found.complain_of_quarantine(answers.quarantined)
 
 
 def complain_of_engine(words: Words, source: str, error: OtherEngine) -> None:
