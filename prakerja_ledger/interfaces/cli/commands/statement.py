@@ -91,7 +91,19 @@ def _write_all(source: str, view: View, holidays: str | None, words: Words, aske
     def by_law(reader: Reader) -> None:
         output.write_lines(map(statement_json, reader.statements()), written=written)
 
-    return answered(source, view, holidays, words, asked, by_engine=by_engine, by_law=by_law)
+    def by_shares(shared: AnsweredReader) -> None:
+        output.write_pieces(shared.statements(), written=written)
+
+    return answered(
+        source,
+        view,
+        holidays,
+        words,
+        asked,
+        by_engine=by_engine,
+        by_shares=by_shares,
+        by_law=by_law,
+    )
 
 
 def _show_statement(words: Words, statement: law.Statement, programme: Programme) -> None:
