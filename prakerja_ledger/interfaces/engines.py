@@ -117,9 +117,6 @@ class OnCluster:
 
     def __init__(self, spark: Spark) -> None:
         self._spark = spark
-        self.statements = spark.statements
-        self.totals = spark.totals
-        self.findings = spark.findings
 
     @property
     def quarantined(self) -> int:
@@ -134,9 +131,21 @@ class OnCluster:
     def undecided(self) -> list[tuple[str, date]]:
         return self._spark.undecided
 
+    def statements(self) -> Iterator[bytes]:
+        """Every statement as JSON with its LF, in pieces of any length."""
+        return self._spark.statements()
+
+    def totals(self, by: str) -> list[tuple[Any, ...]]:
+        """Rows as `totals` prints them."""
+        return self._spark.totals(by)
+
     def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
         """Rows as `unpaid` prints them, all or the first so many."""
         return self._spark.unpaid()[:most]
+
+    def findings(self) -> Iterator[bytes]:
+        """Every finding as JSON with its LF, in pieces of any length."""
+        return self._spark.findings()
 
 
 def on_cluster(source: str, programme: Programme, view: View, asked: Asked) -> OnCluster:

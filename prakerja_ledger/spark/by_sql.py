@@ -62,7 +62,7 @@ class BySql(Bulk):
         """As `Bulk.findings`, but for those that come of several: of these, what this part puts in."""
         for _ in self._each_part("judged"):
             select = "SELECT subject, needed FROM undecided ORDER BY subject, stamp"
-            self.undecided += self._rows(self._query("undecided", select))
+            self.undecided.extend(self._rows(self._query("undecided", select)))
             select = (
                 "SELECT 'finding', CAST(dated AS VARCHAR), subject, code, detail, "
                 "row_number() OVER (ORDER BY dated, subject, code, detail, places), encode(text) "
