@@ -290,8 +290,7 @@ def test_what_is_cancelled_leaves_nothing_behind(tmp_path: Path, cohort: Path, q
         stderr=subprocess.PIPE,
         env=environment(TMPDIR=str(temporary)),
     )
-    wait_for(lambda: any(temporary.iterdir()))
-    time.sleep(0.3)
+    wait_for(lambda: any(temporary.iterdir()))  # the work has begun
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from prakerja_ledger.domain.errors import CalendarTooShort
 from prakerja_ledger.domain.streams import Participant
@@ -71,11 +71,13 @@ class AnsweredReader(Speaker):
 
     answers: Answers
     source: str
+    _missing: list[tuple[str, date]] = field(init=False, factory=list)
+    """Participants of whom something is not answered, and the day that the calendar lacks."""
 
     def statements(self) -> Iterator[bytes]:
         """Every statement as JSON with its LF, in pieces of any length."""
         yield from self.answers.statements()
-        self._complain(self.answers.withheld)
+        self._missing += self.answers.withheld
 
     def totals(self, by: str) -> dict[Key, Total]:
         """Sums by group."""
@@ -83,13 +85,13 @@ class AnsweredReader(Speaker):
             key: Total(participants, lines, entitlement, dict(zip(AMOUNTS, amounts, strict=True)))
             for key, participants, lines, entitlement, *amounts in self.answers.totals(by)
         }
-        self._complain(self.answers.withheld)
+        self._missing += self.answers.withheld
         return found
 
     def unpaid(self) -> list[tuple[Any, ...]]:
         """A row for each unpaid line, the longest overdue first."""
         found = self.answers.unpaid()
-        self._complain(self.answers.withheld)
+        self._missing += self.answers.withheld
         return found
 
     def unpaid_lines(self, lines: Iterable[tuple[str, str]]) -> list[Unpaid]:
@@ -111,15 +113,17 @@ class AnsweredReader(Speaker):
         for piece in self.answers.findings():
             *lines, rest = (rest + piece).split(b"\n")
             yield from (line for line in lines if line.startswith(start))
-        self._complain(self.answers.undecided)
+        self._missing += self.answers.undecided
 
     def found(self, code: str | None) -> list[Found]:
         """The same, as a person's table needs them."""
         return [_found(json.loads(line)) for line in self.findings(code)]
 
-    def _complain(self, withheld: list[tuple[str, date]]) -> None:
+    def finish(self, quarantined: int = 0) -> None:
+        """Say what stands beside the answers, in the order in which one reader of all would say it."""
+        self.complain_of_quarantine(quarantined)
         calendar = self.programme.calendar
-        for participant, needed in withheld:
+        for participant, needed in self._missing:
             error = CalendarTooShort(first=calendar.first, last=calendar.last, needed=needed)
             self.complain_of_calendar(participant, error)
 
@@ -174,6 +178,7 @@ def answered(
         try:
             with whole_reading(source, view, holidays, words, asked) as whole:
                 by_engine(whole)
+                whole.finish()
                 return whole.status
         except OtherEngine as error:
             complain_of_engine(words, source, error)
@@ -216,7 +221,7 @@ def _shared_reading(
             source=source,
         )
         yield found
-        found.complain_of_quarantine(answers.quarantined)
+        found.finish(answers.quarantined)
 
 
 def complain_of_engine(words: Words, source: str, error: OtherEngine) -> None:
