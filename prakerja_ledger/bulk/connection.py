@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 class Interruptible:
     """Runs queries in a thread of its own, and waits.
 
-    DuckDB looks for signals by itself while it runs a query in the main thread, and was seen to abort
-    the whole process then; nothing is cleaned up after that. Here the signal reaches Python, which ends
-    the query and goes its way.
+    DuckDB looks for signals by itself while it runs a query in the main thread, and then says that the
+    query failed. Here the signal reaches Python, which ends the query and goes its way.
     """
 
     def __init__(self, connection: DuckDBPyConnection) -> None:

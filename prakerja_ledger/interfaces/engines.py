@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -339,8 +340,26 @@ def _as_columnar(source: str, programme: Programme, tally: Tally, folder: Path, 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="prakerja-ledger-") as name:
+    with undisturbed():
+        made = tempfile.TemporaryDirectory(prefix="prakerja-ledger-")
+    with made as name:
         yield Path(name)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What a signal may not cut in two: it is delivered afterwards.
+
+    A folder that nobody knows of yet would stay; and importing DuckDB was seen to abort the process.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -360,7 +379,8 @@ def _set_out(
 ) -> Iterator[SetwiseHistory]:
     """A Parquet history in a connection of its own; what the database says, in the house's words."""
     try:
-        import duckdb  # noqa: PLC0415  # an extra
+        with undisturbed():
+            import duckdb  # noqa: PLC0415  # an extra
     except ModuleNotFoundError:
         raise UnreadableSource(source=history.name, problem=_EXTRA) from None
     from prakerja_ledger.bulk.connection import Interruptible  # noqa: PLC0415  # DuckDB, an extra
