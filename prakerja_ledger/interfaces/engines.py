@@ -35,6 +35,7 @@ from prakerja_ledger.interfaces.source import (
     without_collection,
 )
 from prakerja_ledger.ledger.urls import check_source, without_password
+from prakerja_ledger.reading.totals import total_rows
 from prakerja_ledger.reading.view import View
 
 if TYPE_CHECKING:
@@ -101,10 +102,7 @@ class ByShares:
 
     def totals(self, by: str) -> list[tuple[Any, ...]]:
         """Rows as `totals` prints them."""
-        return [
-            (key, total.participants, total.lines, total.entitlement, *total.amounts.values())
-            for key, total in self._together.totals(by).items()
-        ]
+        return total_rows(self._together.totals(by))
 
     def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
         """Rows as `unpaid` prints them, all or the first so many."""

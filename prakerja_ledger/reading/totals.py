@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field
 
@@ -122,3 +122,30 @@ def order_of_unpaid(one: Unpaid) -> tuple[int, date | None, str, str]:
     """The key of that order."""
     line = one.line
     return (-line.overdue_working_days, line.due_on, one.statement.participant, line.line)
+
+
+Row = tuple[Any, ...]
+
+
+def unpaid_row(one: Unpaid) -> Row:
+    """Participant, wave, line, unpaid, status, due date, days overdue, cause, owner: as they are printed."""
+    line = one.line
+    return (
+        one.statement.participant,
+        one.statement.wave,
+        line.line,
+        line.unpaid,
+        line.status.value,
+        None if line.due_on is None else line.due_on.isoformat(),
+        line.overdue_working_days,
+        None if line.cause is None else line.cause.value,
+        None if line.owner is None else line.owner.value,
+    )
+
+
+def total_rows(groups: Mapping[Key, Total]) -> list[Row]:
+    """Key, participants, lines, entitlement and every other amount of each group: as they are printed."""
+    return [
+        (key, total.participants, total.lines, total.entitlement, *total.amounts.values())
+        for key, total in groups.items()
+    ]

@@ -59,9 +59,8 @@ class ByPython:
     def totals(self, by: str) -> Iterator[Message]:
         """The sums of each group."""
         withheld: list[Message] = []
-        for key, one in sums.totals(self._made(withheld), by).items():
-            numbers = [one.participants, one.lines, one.entitlement, *one.amounts.values()]
-            yield Message("total", body=saying([key, *numbers]))
+        for row in sums.total_rows(sums.totals(self._made(withheld), by)):
+            yield Message("total", body=saying(row))
         yield from withheld
 
     def unpaid(self) -> Iterator[Message]:
@@ -69,7 +68,7 @@ class ByPython:
         withheld: list[Message] = []
         for made in self._made(withheld):
             for one in sums.unpaid_lines(made):
-                yield Message("unpaid", body=saying(_unpaid_row(one)))
+                yield Message("unpaid", body=saying(sums.unpaid_row(one)))
         yield from withheld
 
     def findings(self) -> Iterator[Message]:
@@ -112,21 +111,3 @@ def _uses(dossier: Dossier) -> Iterator[Message]:
 def use_message(kind: Kind, key: list[str], who: str, position: int, said: list[str]) -> Message:
     """That a participant uses an account or a certificate, and the first fact that says so."""
     return Message("use", "", who, kind.value, saying(key).decode(), position, saying(said))
-
-
-def _unpaid_row(one: sums.Unpaid) -> list[Any]:
-    line = one.line
-    assert line.due_on is not None, "money unpaid is due on a day"
-    assert line.cause is not None, "money unpaid has a cause"
-    assert line.owner is not None, "a cause has an owner"
-    return [
-        one.statement.participant,
-        one.statement.wave,
-        line.line,
-        line.unpaid,
-        line.status.value,
-        line.due_on.isoformat(),
-        line.overdue_working_days,
-        line.cause.value,
-        line.owner.value,
-    ]

@@ -32,7 +32,6 @@ from prakerja_ledger.interfaces.together.questions import (
     UNPAID,
     Question,
     SharedFindings,
-    UnpaidRow,
     Withheld,
 )
 from prakerja_ledger.interfaces.together.reading import (
@@ -157,7 +156,7 @@ class Together:
             part for answer in self._answers(Question(TOTALS, (by,))) for part in answer.answers
         )
 
-    def unpaid(self) -> list[UnpaidRow]:
+    def unpaid(self) -> list[sums.Row]:
         """One row a line with money unpaid, as `unpaid` prints them, the longest overdue first."""
         rows = [
             row

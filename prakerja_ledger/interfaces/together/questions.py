@@ -90,38 +90,19 @@ class _Totals:
         return self._sums.groups
 
 
-UnpaidRow = tuple[Any, ...]
-
-
-def unpaid_row(one: sums.Unpaid) -> UnpaidRow:
-    """Participant, wave, line, unpaid, status, due date, days overdue, cause, owner: as they are printed."""
-    line = one.line
-    return (
-        one.statement.participant,
-        one.statement.wave,
-        line.line,
-        line.unpaid,
-        line.status.value,
-        None if line.due_on is None else line.due_on.isoformat(),
-        line.overdue_working_days,
-        None if line.cause is None else line.cause.value,
-        None if line.owner is None else line.owner.value,
-    )
-
-
 class _Unpaid:
     """Rows of unpaid lines, each with its place in the order."""
 
     def __init__(self, _: Law) -> None:
-        self._rows: list[tuple[Any, UnpaidRow]] = []
+        self._rows: list[tuple[Any, sums.Row]] = []
 
     def take(self, _: Dossier, made: Statement | None) -> None:
         if made is not None:
             self._rows += [
-                (sums.order_of_unpaid(one), unpaid_row(one)) for one in sums.unpaid_lines(made)
+                (sums.order_of_unpaid(one), sums.unpaid_row(one)) for one in sums.unpaid_lines(made)
             ]
 
-    def answer(self) -> list[tuple[Any, UnpaidRow]]:
+    def answer(self) -> list[tuple[Any, sums.Row]]:
         return self._rows
 
 

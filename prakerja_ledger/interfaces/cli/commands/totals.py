@@ -66,10 +66,7 @@ def totals_command(  # one argument an option
 
     def show(speaker: Speaker, groups: dict[sums.Key, sums.Total]) -> None:
         columns = (by, "participants", "lines", "entitlement", *law.AMOUNTS)
-        rows = [
-            (key, total.participants, total.lines, total.entitlement, *total.amounts.values())
-            for key, total in groups.items()
-        ]
+        rows = sums.total_rows(groups)
         if as_json:
             output.write_lines(compact(dict(zip(columns, row, strict=True))) for row in rows)
         elif as_csv:

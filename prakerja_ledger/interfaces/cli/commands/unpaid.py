@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any
 
 import click
 
@@ -36,7 +35,6 @@ from prakerja_ledger.interfaces.json_output import compact
 from prakerja_ledger.reading import totals as sums
 from prakerja_ledger.reading.causes import Cause
 
-Row = tuple[Any, ...]
 UNPAID_COLUMNS = (
     "participant",
     "wave",
@@ -84,7 +82,7 @@ def unpaid_command(  # one argument an option
     exclusive(as_json, as_csv)
     words = words_of(lang)
 
-    def wanted(row: Row) -> bool:
+    def wanted(row: sums.Row) -> bool:
         _, its_wave, _, _, _, _, overdue, its_cause, its_owner = row
         return (
             (cause is None or its_cause == cause)
@@ -94,7 +92,9 @@ def unpaid_command(  # one argument an option
         )
 
     def show(
-        speaker: Speaker, rows: Iterable[Row], lines: Callable[[list[Row]], list[sums.Unpaid]]
+        speaker: Speaker,
+        rows: Iterable[sums.Row],
+        lines: Callable[[list[sums.Row]], list[sums.Unpaid]],
     ) -> None:
         found = [row for row in rows if wanted(row)]
         if as_json:
@@ -110,7 +110,7 @@ def unpaid_command(  # one argument an option
         unpaid = sums.longest_overdue_first(
             one for statement in reader.statements() for one in sums.unpaid_lines(statement)
         )
-        rows = [_unpaid_row(one) for one in unpaid]
+        rows = [sums.unpaid_row(one) for one in unpaid]
         show(
             reader, rows, lambda _: [o for o, row in zip(unpaid, rows, strict=True) if wanted(row)]
         )
@@ -127,21 +127,6 @@ def unpaid_command(  # one argument an option
         by_engine=by_engine,
         by_shares=by_engine,
         by_law=by_law,
-    )
-
-
-def _unpaid_row(one: sums.Unpaid) -> Row:
-    line = one.line
-    return (
-        one.statement.participant,
-        one.statement.wave,
-        line.line,
-        line.unpaid,
-        line.status.value,
-        None if line.due_on is None else line.due_on.isoformat(),
-        line.overdue_working_days,
-        None if line.cause is None else line.cause.value,
-        None if line.owner is None else line.owner.value,
     )
 
 
