@@ -70,8 +70,8 @@ class Answers(Protocol):
     def totals(self, by: str) -> list[tuple[Any, ...]]:
         """Rows as `totals` prints them."""
 
-    def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
-        """Rows as `unpaid` prints them, all or the first so many."""
+    def unpaid(self) -> list[tuple[Any, ...]]:
+        """Rows as `unpaid` prints them."""
 
     def findings(self) -> Iterator[bytes]:
         """Every finding as JSON with its LF, in pieces of any length."""
@@ -104,52 +104,16 @@ class ByShares:
         """Rows as `totals` prints them."""
         return total_rows(self._together.totals(by))
 
-    def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
-        """Rows as `unpaid` prints them, all or the first so many."""
-        return self._together.unpaid()[:most]
+    def unpaid(self) -> list[tuple[Any, ...]]:
+        """Rows as `unpaid` prints them."""
+        return self._together.unpaid()
 
     def findings(self) -> Iterator[bytes]:
         """Every finding as JSON with its LF, in pieces of any length."""
         return self._together.findings()
 
 
-class OnCluster:
-    """Answers of executors, each of a share of the participants."""
-
-    def __init__(self, spark: Spark) -> None:
-        self._spark = spark
-
-    @property
-    def quarantined(self) -> int:
-        """Rows that were not recorded, of the last answer."""
-        return sum(self._spark.refused.values())
-
-    @property
-    def withheld(self) -> list[tuple[str, date]]:
-        return self._spark.withheld
-
-    @property
-    def undecided(self) -> list[tuple[str, date]]:
-        return self._spark.undecided
-
-    def statements(self) -> Iterator[bytes]:
-        """Every statement as JSON with its LF, in pieces of any length."""
-        return self._spark.statements()
-
-    def totals(self, by: str) -> list[tuple[Any, ...]]:
-        """Rows as `totals` prints them."""
-        return self._spark.totals(by)
-
-    def unpaid(self, most: int | None = None) -> list[tuple[Any, ...]]:
-        """Rows as `unpaid` prints them, all or the first so many."""
-        return self._spark.unpaid()[:most]
-
-    def findings(self) -> Iterator[bytes]:
-        """Every finding as JSON with its LF, in pieces of any length."""
-        return self._spark.findings()
-
-
-def on_cluster(source: str, programme: Programme, view: View, asked: Asked) -> OnCluster:
+def on_cluster(source: str, programme: Programme, view: View, asked: Asked) -> Spark:
     """A Parquet history that executors of Spark read: a path or a URI that all of them can open.
 
     Raises UnreadableSource.
@@ -162,16 +126,14 @@ def on_cluster(source: str, programme: Programme, view: View, asked: Asked) -> O
     except ModuleNotFoundError:
         raise UnreadableSource(source=source, problem=_SPARK) from None
     try:
-        return OnCluster(
-            Spark(
-                source,
-                RowsLaw(programme),
-                programme,
-                view,
-                master=asked.master,
-                memory_limit=asked.memory_limit,
-                is_vouched=_is_vouched(source, programme),
-            )
+        return Spark(
+            source,
+            RowsLaw(programme),
+            programme,
+            view,
+            master=asked.master,
+            memory_limit=asked.memory_limit,
+            is_vouched=_is_vouched(source, programme),
         )
     except PySparkException as error:
         said = " ".join(str(error).split())[:_LONGEST_REASON]

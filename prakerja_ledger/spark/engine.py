@@ -169,6 +169,11 @@ class Spark:
 
     # -- what became of the rows --
 
+    @property
+    def quarantined(self) -> int:
+        """How many rows were refused; known once an answer has begun."""
+        return sum(self.refused.values())
+
     def _count_together(self) -> None:
         judged = self._together
         self.duplicates += len(judged.duplicates)

@@ -24,7 +24,6 @@ from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.interfaces.engines import (
     Answers,
     ByShares,
-    OnCluster,
     OtherEngine,
     on_cluster,
     open_shares,
@@ -41,6 +40,7 @@ from prakerja_ledger.reading.view import View
 
 if TYPE_CHECKING:
     from prakerja_ledger.bulk.engine import Bulk
+    from prakerja_ledger.spark.engine import Spark
 
 AT_ONCE: Final = 2_000
 """Participants that are read at once, where set operations have said who is worth a look."""
@@ -202,7 +202,7 @@ def _shared_reading(
     """A source read in shares: by a cluster if that is asked for, else by several processes if they can."""
     programme = programme_with(holidays)
     with ExitStack() as held:
-        answers: OnCluster | ByShares | None
+        answers: Spark | ByShares | None
         if asked.engine is Engine.SPARK:
             answers = on_cluster(source, programme, view, asked)
         else:
