@@ -39,8 +39,9 @@ from prakerja_ledger.interfaces.columnar.values import (
 
 _SOME: Final = 256
 """Facts that tell whether those of a kind repeat: else it is no use to look for the distinct ones."""
-_MANY: Final = 1_000
-"""Items of a list above which the line could be longer than a line may be."""
+_MANY: Final = 300
+"""Items of a list above which the line could be longer than a line may be: one has two texts of 200
+characters at the most, of six bytes each where they are escaped."""
 _BROKEN: Final = (InvalidField, TypeError)
 _new_tuple = tuple.__new__
 
