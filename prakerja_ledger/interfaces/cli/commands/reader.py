@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.options import (
     programme_with,
 )
+from prakerja_ledger.interfaces.cli.process import do_without
 from prakerja_ledger.interfaces.cli.status import Status, worst
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.source import History, Tally, open_history
@@ -133,9 +134,11 @@ def walks(
 
 @contextmanager
 def reading(
-    source: str, view: View, holidays: str | None, words: Words, only: Iterable[str] = ()
+    source: str, view: View, holidays: str | None, words: Words, only: Sequence[str] = ()
 ) -> Iterator[Reader]:
     """A source, read for one view; `only` names the participants that will be asked for, if not all."""
+    if only:
+        do_without("numpy", "pandas")
     programme = programme_with(holidays)
     with output.progress(words(N_("lines"))) as tick:
         opened = open_history(source, programme, tick, only=only)
