@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import accumulate
 from typing import Any, Final
 
 import pyarrow as pa
@@ -71,6 +72,17 @@ def writable(column: Any) -> Any:
         pc.greater_equal(number, _FIRST - _WIB_MICROSECONDS),
         pc.less_equal(number, _LAST - _WIB_MICROSECONDS),
     )
+
+
+def by_text(column: Any) -> tuple[Any, list[tuple[str, int, int]]]:
+    """The places of a column's values put together by value, and where the places of each stand there.
+
+    Each value with where its places begin and where they end; they keep their order.
+    """
+    texts = column.cast(pa.string()).dictionary_encode()
+    order = pc.array_sort_indices(texts.indices)
+    ends = list(accumulate(pc.value_counts(texts.indices.take(order)).field("counts").to_pylist()))
+    return order, list(zip(texts.dictionary.to_pylist(), [0, *ends], ends, strict=False))
 
 
 def to_microsecond(at: Instant) -> Instant:
