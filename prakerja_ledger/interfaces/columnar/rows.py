@@ -58,17 +58,28 @@ class Rows:
 
     numbers: list[int]
     """Positions: line numbers."""
+    ids: list[str]
     subjects: list[str]
     outcomes: list[Event | Refusal | None]
     """The event on the line, or why it is none; None for a blank line."""
     line: Callable[[int], bytes]
     """The line that a row stands for, by its place among these."""
+    are_plain: bool
+    """Whether each of them holds an event, and none of these voids another."""
 
 
 def decode(table: Any, programme: Programme) -> Rows:
     """Read rows. Raises BadRows; and ValueError where a text is not UTF-8."""
     decoder = _Decoder(flat(table), table.num_rows, programme)
-    return Rows(decoder.numbers, decoder.subjects, decoder.outcomes(), decoder.line)
+    outcomes = decoder.outcomes()
+    return Rows(
+        decoder.numbers,
+        decoder.ids,
+        decoder.subjects,
+        outcomes,
+        decoder.line,
+        are_plain=not decoder.read_apart and f.EventVoided not in decoder.places,
+    )
 
 
 class _Decoder:
@@ -98,6 +109,11 @@ class _Decoder:
         self.strays: set[int] = set()
         """Those with a value in a column that their kind does not have."""
 
+    @property
+    def read_apart(self) -> set[int]:
+        """Rows that are read from a line."""
+        return self.odd | self.own_lines.keys()
+
     # --- the quick way ----------------------------------------------------------------------------
 
     def outcomes(self) -> list[Event | Refusal | None]:
@@ -116,7 +132,7 @@ class _Decoder:
             strict=True,
         )
         found: list[Any] = list(map(_new_tuple, repeat(Event), values))
-        for index in self.odd | self.own_lines.keys():
+        for index in self.read_apart:
             found[index] = self._read(index)
         return found
 
