@@ -101,3 +101,36 @@ def test_a_history_that_has_to_be_judged_whole_needs_no_numpy_either(tmp_path: P
 
     assert alone == run("statement", path, "P-2", "P-1", "--json", *VIEW)
     assert (alone.status, len(alone.lines)) == (2, 1)
+
+
+@pytest.mark.parametrize("question", ONE, ids=" ".join)
+def test_one_participant_of_a_ledger_needs_nothing_that_writes(
+    ledger: str, question: tuple[str, ...]
+):
+    """And nothing that reads files, or answers of everybody."""
+    command, *options = question
+    modules = loaded(command, ledger, *options, *VIEW)
+
+    assert "prakerja_ledger.stores.sqlite" in modules
+    assert not modules & {
+        "numpy", "pandas", "pyarrow", "duckdb", "pyspark", "gzip", "tempfile",
+        *(f"prakerja_ledger.{name}" for name in UNNEEDED),
+    }  # fmt: skip
+
+
+UNNEEDED = (
+    "deciding.commands",
+    "interfaces.engines",
+    "interfaces.spool",
+    "ledger.ahead",
+    "ledger.ledger",
+    "reading.books",
+    "reading.diff",
+    "reading.findings",
+)
+
+
+def test_one_participant_of_a_parquet_history_needs_no_engine(columnar: Path):
+    modules = loaded("statement", columnar, WHO, "--json", *VIEW)
+
+    assert not modules & {f"prakerja_ledger.{name}" for name in UNNEEDED}

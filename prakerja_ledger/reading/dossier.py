@@ -110,6 +110,8 @@ class Bought:
 
     @property
     def refunded(self) -> int:
+        if not self.refunds:
+            return 0
         return sum(refund.fact.amount for refund in self.refunds)  # type: ignore[attr-defined]
 
     @property

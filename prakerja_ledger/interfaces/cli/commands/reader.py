@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -23,11 +23,13 @@ from prakerja_ledger.interfaces.cli.status import Status, worst
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.source import History, Tally, open_history
 from prakerja_ledger.reading import statement as law
-from prakerja_ledger.reading.books import Books, books
-from prakerja_ledger.reading.diff import Difference, difference
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.view import View
+
+if TYPE_CHECKING:
+    from prakerja_ledger.reading.books import Books
+    from prakerja_ledger.reading.diff import Difference
 
 
 @define(eq=False, kw_only=True)
@@ -89,6 +91,8 @@ class Reader(Speaker):
 
     def books(self) -> Iterator[Books]:
         """Every participant's books, by participant id."""
+        from prakerja_ledger.reading.books import books  # noqa: PLC0415  # for one command
+
         evaluation = self.evaluation
         for participant in evaluation.in_view():
             try:
@@ -119,6 +123,8 @@ def walks(
     speaker: Speaker, history: History, first: View, second: View, names: Iterable[str] | None
 ) -> Iterator[tuple[Participant, Difference]]:
     """What moved between two views, of everybody or of those named; nothing of whom nothing is recorded."""
+    from prakerja_ledger.reading.diff import difference  # noqa: PLC0415  # for one command
+
     found = history.participants if names is None else map(history.participants.get, names)
     for participant in found:
         if participant is None:
