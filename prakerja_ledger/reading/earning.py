@@ -74,7 +74,11 @@ def later_incentive_earning(first: Earning, k: int, *, first_is_earned: bool) ->
 def first_settlement(d: Dossier) -> Settlement | None:
     """The first money that arrived on post-training/1; a later return does not undo it."""
     transfers = d.lines.get(FIRST_INCENTIVE)
-    settlements = [] if transfers is None else transfers.settlements
+    if transfers is None:
+        return None
+    settlements = transfers.settlements
+    if len(settlements) == 1:
+        return settlements[0]
     return min(settlements, key=lambda one: order_of_events(one.event), default=None)
 
 

@@ -282,7 +282,7 @@ class _CashLines:
         """The lines of the scheme, and those it lacks that a disbursement names, in their place."""
         lines = self.scheme.cash_lines
         if self.d.lines.keys() <= lines.keys():
-            return [self._line(line, *found) for line, found in lines.items()]
+            return [self._line(line, part, n, each) for line, (part, n, each) in lines.items()]
         places = {line: (component, n) for line, (component, n, _) in lines.items()}
         for line in self.d.lines:
             component, _, n = line.partition("/")

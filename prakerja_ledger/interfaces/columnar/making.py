@@ -2,15 +2,15 @@
 
 A constructor asks each field of each fact whether its value will do. Columns hold few different values,
 so here each field's own converter and validator, the very ones of the constructor, are asked once for
-each of them, and what they let pass is put where the constructor would put it. Wherever one of them
-does not, or a kind looks at its fields together, every fact goes through its constructor.
+each of them, and what they let pass is put where the constructor would put it; a kind that looks at
+several fields together does so at last. Where any of them objects, every fact goes through its
+constructor.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, repeat
 from typing import Any, Final
 
@@ -23,7 +23,6 @@ from prakerja_ledger.interfaces.columnar.values import as_fields_take
 _SOME: Final = 256
 """Facts that tell whether those of a kind repeat: else it is no use to look for the distinct ones."""
 _BROKEN: Final = (InvalidField, TypeError)
-_LOOKS_AT_ALL: Final = "__attrs_post_init__"
 
 
 def facts(kind: type[Fact], columns: Mapping[str, Any], count: int) -> Iterable[Fact | None]:
@@ -33,9 +32,7 @@ def facts(kind: type[Fact], columns: Mapping[str, Any], count: int) -> Iterable[
     try:
         if _repeat(values):
             return _shared(kind, values, count)
-        if not hasattr(kind, _LOOKS_AT_ALL):
-            return _put_together(kind, values, count)
-        return list(map(_constructor(kind, tuple(values)), *values.values()))  # type: ignore[arg-type]  # a class has a hash
+        return _put_together(kind, values, count)
     except _BROKEN:  # or a list of what is no course, which has no hash
         return [_fact(kind, tuple(values), row) for row in _rows(values, count)]
 
@@ -63,6 +60,9 @@ def _put_together(kind: type[Fact], values: Mapping[str, list[Any]], count: int)
     for attribute in fields_of(kind):
         put = kind.__dict__[attribute.name].__set__
         deque(map(put, made, _accepted(attribute, values.get(attribute.name))), maxlen=0)
+    look_at_all = getattr(kind, "__attrs_post_init__", None)
+    if look_at_all is not None:
+        deque(map(look_at_all, made), maxlen=0)
     return made
 
 
@@ -83,18 +83,6 @@ def _kept(attribute: Attribute[Any], value: Any) -> Any:
     if attribute.validator is not None:
         attribute.validator(None, attribute, value)
     return value
-
-
-@cache
-def _constructor(kind: type[Fact], names: tuple[str, ...]) -> Callable[..., Fact]:
-    """The constructor of a kind with these fields by place.
-
-    Spelled out and compiled, as attrs does with the constructor itself: to make a dictionary for each of
-    a million calls takes as long as the call.
-    """
-    given = ", ".join(f"{name}={name}" for name in names)
-    made: Callable[..., Fact] = eval(f"lambda {', '.join(names)}: kind({given})", {"kind": kind})  # noqa: S307  # names of our own fields
-    return made
 
 
 def _fact(kind: type[Fact], names: tuple[str, ...], row: tuple[Any, ...]) -> Fact | None:
