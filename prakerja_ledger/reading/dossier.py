@@ -230,9 +230,10 @@ def open_dossier(seen: ParticipantInView, view: View, programme: Programme) -> D
     """Fold a participant's events in view, in the order of events."""
     dossier = Dossier(seen, seen.participant, programme.scheme(seen.scheme), view)
     for event in seen.events:
-        read = READERS.get(type(event.fact))
+        fact = event.fact
+        read = READERS.get(type(fact))
         if read is not None:
-            read(dossier, event, event.fact)
+            read(dossier, event, fact)
     for refund in dossier.loose_refunds:
         attach(dossier, refund)
     return dossier

@@ -118,7 +118,7 @@ class StatementLine:
     causes: tuple[Because, ...]
     """Why it is not paid: all that apply, the one to act on first."""
     _evidence: Pieces
-    """Put together when somebody asks: sums never do."""
+    """Put together when somebody asks: sums never do. Of a dossier that is folded to its end."""
 
     @property
     def evidence(self) -> tuple[Event, ...]:
