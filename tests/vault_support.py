@@ -5,17 +5,23 @@ Serials are 0000, which no real NIK has, and birth dates are spread so that each
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 from hypothesis import strategies as st
 
-from prakerja_ledger.vault.person import Person, account
+from prakerja_ledger.vault.journal import Warrant
+from prakerja_ledger.vault.keys import Keys, Use, keys_in, make_key
+from prakerja_ledger.vault.person import Person, PersonalField, account
 from prakerja_ledger.vault.secret import Secret
+from prakerja_ledger.vault.vault import Vault
 
 
 @frozen
@@ -115,3 +121,48 @@ def niks(draw: st.DrawFn) -> tuple[str, date, bool]:
     place = "".join(f"{draw(st.integers(low, 99)):02}" for low in (11, 1, 1))
     day = born.day + 40 * woman
     return f"{place}{day:02}{born:%m%y}{draw(st.integers(0, 9999)):04}", born, woman
+
+
+# --- vaults ---------------------------------------------------------------------------------------
+
+WARRANT = Warrant(by="siti", purpose="ticket PR-7")
+NOON = datetime(2020, 7, 2, 12, tzinfo=UTC)
+
+
+def new_keys(folder: Path) -> Keys:
+    make_key(folder, Use.WRAPPING)
+    make_key(folder, Use.LOOK_UP)
+    return keys_in(folder)
+
+
+def entries(vault: Vault) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    """What the journal says, after its first entry."""
+    return [(e.kind.value, e.participant, e.fields) for e, _ in vault.journal()][1:]
+
+
+def values(vault: Vault, participant: str) -> dict[str, str]:
+    """All that is held of somebody, in clear."""
+    shown = vault.reveal(participant, tuple(PersonalField), WARRANT)
+    return {one.field.value: one.value.exposed() for one in shown}
+
+
+REGISTER = """
+import sys
+from pathlib import Path
+from prakerja_ledger.vault.keys import keys_in
+from prakerja_ledger.vault.vault import Vault
+from tests.vault_support import WARRANT, Marked
+url, folder, last = sys.argv[1:]
+with Vault.open(url, keys_in(Path(folder))) as vault:
+    for number in range(int(last)):
+        print(vault.register(Marked(number).person(), WARRANT).participant, flush=True)
+"""
+"""A program that registers the first so many people."""
+
+
+def registering(url: str, folder: Path, last: int) -> subprocess.Popen[bytes]:
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-c", REGISTER, url, str(folder), str(last)]
+    return subprocess.Popen(
+        command, cwd=root, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}
+    )
