@@ -549,7 +549,7 @@ class TestPostgresVault(VaultContract):
         ani = vault.register(ANI.person(), WARRANT).participant
         self.rows(
             url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
             "AND datname = current_database()",
         )
         assert values(vault, ani)["nik"] == ANI.nik

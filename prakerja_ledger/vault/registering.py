@@ -39,6 +39,14 @@ def register(turn: Turn, person: Person) -> Registered:
     return _brought_up_to_date(turn, participant, person)
 
 
+def register_unless_restricted(turn: Turn, person: Person) -> Registered | Restricted:
+    """The same, with the refusal as a value: it comes before anything is written."""
+    try:
+        return register(turn, person)
+    except Restricted as refused:
+        return refused
+
+
 def _added(turn: Turn, person: Person) -> Registered:
     participant, key = crypto.random_id("p-"), crypto.new_key()
     turn.rows.add(participant, turn.at, person.retain_until)

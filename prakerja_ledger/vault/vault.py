@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
 from attrs import define, frozen
 
-from prakerja_ledger.domain.errors import KeyRefused, NotInVault, VaultDamaged
+from prakerja_ledger.domain.errors import KeyRefused, NotInVault, Restricted, VaultDamaged
 from prakerja_ledger.ledger.asking import system_clock
 from prakerja_ledger.ledger.steps import Clock, now_by
 from prakerja_ledger.vault import crypto, forgetting, registering, rotating
@@ -135,6 +136,16 @@ class Vault:
         """Add a person, or bring up to date what is held. Needs both keys. Raises Restricted."""
         with self._turn(warrant) as turn:
             return registering.register(turn, person)
+
+    def register_all(
+        self, people: Iterable[Person], warrant: Warrant
+    ) -> Iterator[Registered | Restricted]:
+        """The same for many, some in each transaction; whoever is restricted stays as they are."""
+        given = iter(people)
+        while page := list(islice(given, _TOGETHER)):
+            with self._turn(warrant) as turn:
+                done = [registering.register_unless_restricted(turn, person) for person in page]
+            yield from done
 
     def held(self, participant: str) -> Held:
         """Which fields are held of somebody, and how they stand. Needs no key, and shows no value."""
