@@ -6,12 +6,12 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -27,9 +27,11 @@ from prakerja_ledger.domain.errors import (
 )
 from prakerja_ledger.vault import rotating
 from prakerja_ledger.vault.crypto import Algorithm
-from prakerja_ledger.vault.journal import Head, Warrant
+from prakerja_ledger.domain.time import instant_of
+from prakerja_ledger.vault.journal import Entry, Head, Kind, Warrant, beginning, followed, read_body
 from prakerja_ledger.vault.keys import Keys, Use, destroy_key, keys_in, make_key
 from prakerja_ledger.vault.person import PersonalField, account
+from prakerja_ledger.vault.rows import Rows
 from prakerja_ledger.vault.secret import Secret
 from prakerja_ledger.vault.vault import Vault
 from tests.postgres_support import shared_database, with_options, without_options  # noqa: F401
@@ -554,6 +556,25 @@ class TestPostgresVault(VaultContract):
         )
         assert values(vault, ani)["nik"] == ANI.nik
 
+    def test_a_server_that_goes_before_the_commit_shows_nothing_and_records_nothing(
+        self, url, vault, monkeypatch
+    ):
+        ani = vault.register(ANI.person(), WARRANT).participant
+        append = Rows.append
+
+        def and_gone(rows, head, body):
+            append(rows, head, body)
+            rows._run("SELECT pg_terminate_backend(pg_backend_pid())", ())
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Rows, "append", and_gone)
+            with pytest.raises(LedgerFault, match="do it again, which is safe"):
+                vault.reveal(ani, (NIK,), WARRANT)
+            with pytest.raises(LedgerFault, match="do it again, which is safe"):
+                vault.forget([ani], WARRANT)
+        assert [kind for kind, *_ in entries(vault)] == ["registered"]
+        assert values(vault, ani)["nik"] == ANI.nik
+
     def test_a_table_that_is_gone_is_a_fault_without_data(self, url, vault):
         self.rows(url, "DROP TABLE tokens")
         with pytest.raises(LedgerFault) as fault:
@@ -565,6 +586,43 @@ def test_a_url_of_something_else_is_refused():
     for url in ("memory://x", "vault.db", "http://x"):
         with pytest.raises(UnreadableSource, match="it is no database"):
             Vault.open(url)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", "{", "null", "[" * 100_000, '{"number": 1}', "\x00"]
+    + [
+        Entry(number=1, at="2020-07-02T19:00:00", kind=Kind.FOUND, by="siti", purpose="x").body().replace(*change)
+        for change in [
+            ("2020-07-02T", "yesterday"), ("found", "lost"), ('"fields":[]', '"fields":7'),
+            ('"by":"siti"', '"by":7'), ('"participant":null', '"participant":7'), ('"version":1', '"version":2'),
+            (":1,", ":1.0,"), ("{", '{"more":1,'),
+        ]
+    ],
+)  # fmt: skip
+def test_what_is_no_entry_is_not_read_as_one(body):
+    """Also where whoever wrote it made the chain anew over it."""
+    head = beginning("v-1").then(body)
+    with pytest.raises(VaultDamaged, match="the journal breaks at entry 1"):
+        list(followed("v-1", [(1, body, head.hash)], "x"))
+
+
+ENTRIES = st.builds(
+    Entry,
+    number=st.integers(1, 2**53 - 1),
+    at=st.datetimes().map(lambda at: instant_of(at.replace(tzinfo=UTC) if at.year > 1 else NOON)),
+    kind=st.sampled_from(Kind),
+    participant=st.none() | st.text(),
+    fields=st.lists(st.text()).map(tuple),
+    keys=st.lists(st.text()).map(tuple),
+    by=st.text(),
+    purpose=st.text(),
+)
+
+
+@given(ENTRIES)
+def test_an_entry_is_what_was_read_of_its_text(entry):
+    assert read_body(entry.body()) == entry
 
 
 # --- laws -----------------------------------------------------------------------------------------

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from prakerja_ledger.domain.errors import InvalidPerson
 from prakerja_ledger.interfaces.cli.commands.vault import vault_command
+from prakerja_ledger.interfaces.cli.vault_records import person_of, records
 from tests.cli_support import Answer, needs_catalogue, run, run_process
-from tests.vault_support import Marked, holding
+from tests.vault_support import Marked, holding, told_of
 
 ANI, BUDI = Marked(1), Marked(2)
 MARKS = [*ANI.marks(), *BUDI.marks()]
@@ -315,6 +322,36 @@ def test_keys_that_others_can_read_are_refused(vault, tmp_path):
     refused = vault("show", ani, "--reveal")
     assert (refused.status, refused.out) == (2, b"")
     assert "its mode is 0644" in refused.err
+
+
+@given(st.lists(st.binary(max_size=200), max_size=5), st.booleans())
+def test_whatever_stands_in_a_file_is_a_person_or_refused_without_being_repeated(lines, heading):
+    """No line makes the reader fail in another way, and none is in an error."""
+    start = [b"nik,name,phone,provider,account,birth_date,sex,retain_until\n"] if heading else []
+    try:
+        for record in records([*start, *lines]):
+            try:
+                person_of(record)
+            except InvalidPerson as refused:
+                told = told_of(refused)
+                assert not any(len(line) > 30 and line.strip() in told for line in lines)
+    except InvalidPerson as refused:
+        assert not heading
+        assert "the heading of the CSV" in str(refused)
+
+
+def test_without_its_extra_the_vault_says_what_to_install(tmp_path):
+    program = (
+        "import sys; sys.modules['cryptography'] = None; sys.argv[0] = 'x'; "
+        "from prakerja_ledger.interfaces.cli.entry import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "vault", "access-log", "--vault", "sqlite:///x.db"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cryptography is not installed. Install prakerja-ledger[vault]." in done.stderr
 
 
 # --- finding the commands -------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any, Final
 from attrs import Attribute, asdict, field, frozen
 
 from prakerja_ledger.domain.errors import InvalidPerson, VaultDamaged
-from prakerja_ledger.domain.time import LONGEST_TEXT, Instant
+from prakerja_ledger.domain.time import LONGEST_TEXT, Instant, is_instant
 from prakerja_ledger.vault.crypto import digest
 
 _CHAIN: Final = b"prakerja-vault-journal-1\0"
@@ -92,18 +92,24 @@ def read_body(body: str) -> Entry | None:
     try:
         told: Mapping[str, Any] = json.loads(body)
         entry = Entry(
-            number=told["number"],
-            at=Instant(told["at"]),
+            number=int(told["number"]),
+            at=_instant(told["at"]),
             kind=Kind(told["kind"]),
-            participant=told["participant"],
-            fields=tuple(told["fields"]),
-            keys=tuple(told["keys"]),
-            by=told["by"],
-            purpose=told["purpose"],
+            participant=None if told["participant"] is None else str(told["participant"]),
+            fields=tuple(map(str, told["fields"])),
+            keys=tuple(map(str, told["keys"])),
+            by=str(told["by"]),
+            purpose=str(told["purpose"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return entry if entry.body() == body else None
+
+
+def _instant(found: object) -> Instant:
+    if not is_instant(found):
+        raise ValueError("no instant")
+    return Instant(str(found))
 
 
 @frozen

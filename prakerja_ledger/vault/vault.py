@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from itertools import islice
 from types import TracebackType
@@ -11,7 +11,13 @@ from typing import Final, Self
 
 from attrs import define, frozen
 
-from prakerja_ledger.domain.errors import KeyRefused, NotInVault, Restricted, VaultDamaged
+from prakerja_ledger.domain.errors import (
+    KeyRefused,
+    LedgerFault,
+    NotInVault,
+    Restricted,
+    VaultDamaged,
+)
 from prakerja_ledger.ledger.asking import system_clock
 from prakerja_ledger.ledger.steps import Clock, now_by
 from prakerja_ledger.vault import crypto, forgetting, registering, rotating
@@ -100,7 +106,8 @@ class Vault:
             settings = rows.settings()
         opened = cls(store, keys, settings.vault, clock)
         if settings.scrub_due:  # whoever forgot somebody was stopped before the files were cleared
-            opened.scrub()
+            with suppress(LedgerFault):  # whoever may only read cannot; the next who may does
+                opened.scrub()
         return opened
 
     def close(self) -> None:

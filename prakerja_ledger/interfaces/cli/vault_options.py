@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,6 +81,16 @@ class At:
         return Vault.open(self.url, NO_KEYS if keyless else keys_in(self.keys_folder))
 
 
+def _check_installed() -> None:
+    try:
+        import_module("prakerja_ledger.vault.crypto")
+    except ModuleNotFoundError as missing:
+        package = str(missing.name).partition(".")[0]
+        raise click.UsageError(
+            f"{package} is not installed. Install prakerja-ledger[vault]."
+        ) from None
+
+
 def vault_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--vault` and `--keys`, as one argument `at`."""
 
@@ -101,6 +112,7 @@ def vault_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(command)
     def wrapped(*args: Any, url: str, folder: str | None, **options: Any) -> Any:
+        _check_installed()
         asked = At(url, folder, options.pop("by", None), options.pop("purpose", None))
         return command(*args, at=asked, **options)
 

@@ -160,7 +160,7 @@ def _show(words: Words, entries: Iterable[Entry]) -> None:
 
 
 def _fields(words: Words, fields: Iterable[str]) -> str:
-    return ", ".join(words(FIELD_WORDS[field]) for field in fields)
+    return ", ".join(words(FIELD_WORDS.get(field, "")) or shown(field) for field in fields)
 
 
 def _seen(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
