@@ -75,7 +75,7 @@ class PostgresStore:
     """One connection, used by one thread at a time, and made anew when the server went away."""
 
     def __init__(self, url: PostgresURL) -> None:
-        self.url = url.shown
+        self.url: str = url.shown
         self._parsed = url
         self._connection: Connection[Any] | None = None
         self._lock = RLock()

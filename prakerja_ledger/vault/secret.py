@@ -30,7 +30,8 @@ class Secret(Generic[T]):
     def __repr__(self) -> str:
         return MASK
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return MASK
 
     def __format__(self, spec: str) -> str:
         return format(MASK, spec)
@@ -40,7 +41,8 @@ class Secret(Generic[T]):
             return NotImplemented
         return hmac.compare_digest(_bytes(self._value), _bytes(other._value))
 
-    __hash__ = None  # type: ignore[assignment]  # a dict of secrets would compare them by hash first
+    def __hash__(self) -> NoReturn:
+        raise TypeError("a secret is no key of a dict, which would compare it by its hash")
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("a secret is not pickled or copied")

@@ -56,7 +56,9 @@ class At:
     def __init__(
         self, url: str, folder: str | None, by: str | None = None, purpose: str | None = None
     ) -> None:
-        self.url, self.folder, self._by, self._purpose = url, folder, by, purpose
+        self.url: str = url
+        self.folder: str | None = folder
+        self._by, self._purpose = by, purpose
 
     @property
     def keys_folder(self) -> Path:
