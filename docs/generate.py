@@ -896,10 +896,10 @@ def api_vault() -> str:
 People's data apart from the history: [how to](../howto/people.md). The extra `vault`.
 
 {auto("class", "prakerja_ledger.vault.vault.Vault()", members="", **{"exclude-members": "begin"})}
-{value("prakerja_ledger.vault.vault.Held")}
+{value("prakerja_ledger.vault.showing.Held")}
 {value("prakerja_ledger.vault.rows.Participant")}
 {value("prakerja_ledger.vault.rows.Settings")}
-{value("prakerja_ledger.vault.vault.Shown")}
+{value("prakerja_ledger.vault.showing.Shown")}
 {value("prakerja_ledger.vault.registering.Registered")}
 {value("prakerja_ledger.vault.forgetting.Past")}
 ## People

@@ -575,6 +575,35 @@ class TestPostgresVault(VaultContract):
         assert [kind for kind, *_ in entries(vault)] == ["registered"]
         assert values(vault, ani)["nik"] == ANI.nik
 
+    def test_a_role_that_may_use_the_tables_forgets_and_the_owner_clears(self, url, vault):
+        """VACUUM passes over the tables of another; that is not taken for done."""
+        ani = vault.register(ANI.person(), WARRANT).participant
+        schema = url.rpartition("schema=")[2]
+        self.rows(
+            url,
+            f"CREATE ROLE {schema}_desk LOGIN; GRANT USAGE ON SCHEMA {schema} TO {schema}_desk; "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema}_desk",
+        )
+        with Vault.open(url.replace("postgres@", f"{schema}_desk@"), vault.keys) as desk:
+            assert not desk.forget([ani], WARRANT)
+            assert desk.settings().scrub_due == 1
+        with Vault.open(url) as owner:
+            assert owner.settings().scrub_due == 0
+            assert owner.held(ani).fields == ()
+
+    def test_who_may_only_read_looks_at_the_log_though_something_is_to_be_cleared(self, url, vault):
+        schema = url.rpartition("schema=")[2]
+        self.rows(url, "UPDATE settings SET scrub_due = 1")
+        self.rows(
+            url,
+            f"CREATE ROLE {schema}_auditor LOGIN; GRANT USAGE ON SCHEMA {schema} TO {schema}_auditor; "
+            f"GRANT SELECT ON settings, journal TO {schema}_auditor",
+        )
+        with Vault.open(url.replace("postgres@", f"{schema}_auditor@")) as auditor:
+            assert len(list(auditor.journal())) == 1
+            with pytest.raises(LedgerFault, match="permission denied"):
+                auditor.held("p-1")
+
     def test_a_table_that_is_gone_is_a_fault_without_data(self, url, vault):
         self.rows(url, "DROP TABLE tokens")
         with pytest.raises(LedgerFault) as fault:

@@ -128,7 +128,7 @@ def test_a_reader_in_the_way_delays_the_clearing_and_is_said_so(url, vault, tmp_
         reader.execute("SELECT count(*) FROM participants").fetchall()
         answer = run("vault", "forget", ani, "--purpose", "x", **surroundings)
         assert (answer.status, answer.text) == (1, "Made unreadable: 1.\n")
-        assert "another process keeps the files from being cleared" in answer.err
+        assert "the files could not be cleared of what was deleted" in answer.err
         assert left_of(sealed, ani, tmp_path) > 0
     with Vault.open(url):
         assert left_of(sealed, ani, tmp_path) == 0

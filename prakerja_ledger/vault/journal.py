@@ -136,9 +136,15 @@ Stored = tuple[int, str, bytes]
 """An entry as the tables hold it: its number, its text and its hash."""
 
 
-def followed(vault: str, stored: Iterable[Stored], source: str) -> Iterator[tuple[Entry, Head]]:
-    """The entries with the head after each, from the first on. Raises VaultDamaged at the first break."""
+def followed(
+    vault: str, stored: Iterable[Stored], source: str, kept: Head | None = None
+) -> Iterator[tuple[Entry, Head]]:
+    """The entries with the head after each, from the first on. Raises VaultDamaged at the first break.
+
+    `kept` is a head that was noted down before; a journal that does not lead through it is broken too.
+    """
     head = beginning(vault)
+    missed = kept is not None and kept != head
     for number, body, hashed in stored:
         entry, head = read_body(body), head.then(body)
         if entry is None or entry.number != number or head != Head(number, hashed):
@@ -147,4 +153,11 @@ def followed(vault: str, stored: Iterable[Stored], source: str) -> Iterator[tupl
                 problem=f"the journal breaks at entry {head.number}: an entry was changed, dropped or put "
                 "in. What stands before it is as it was written; restore the rest from a copy.",
             )
+        missed = missed and head != kept
         yield entry, head
+    if missed:
+        raise VaultDamaged(
+            source=source,
+            problem=f"the journal stands at {head} and does not lead through {kept}, which was noted down: "
+            "it was cut or made anew. Restore it from a copy.",
+        )

@@ -22,6 +22,9 @@ from prakerja_ledger.vault.store import no_vault, vault_there
 
 SCHEMA: Final = "prakerja_vault"
 _ERASED_FROM: Final = ("wrapped_keys", "sealed_values", "tokens")
+_OWNED: Final = """\
+SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class
+WHERE oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)"""
 _APPEND_ONLY: Final = """\
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'journal is append-only'; END $$;
@@ -120,14 +123,20 @@ class PostgresStore:
         return self._connection
 
     def scrub(self) -> bool:
-        """Free the rooms of dead rows. The server's own log and backups keep theirs for their time."""
+        """Free the rooms of dead rows. The server's own log and backups keep theirs for their time.
+
+        False for who does not own the tables: the server would pass over them with a warning.
+        """
         with self._lock:
-            tables = ", ".join(f"{self._parsed.schema}.{table}" for table in _ERASED_FROM)
+            tables = [f"{self._parsed.schema}.{table}" for table in _ERASED_FROM]
             try:
-                self._alive().execute(f"VACUUM {tables}".encode())
+                connection = self._alive()
+                owned = connection.execute(_OWNED, (tables,)).fetchone() == (True,)
+                if owned:
+                    connection.execute(f"VACUUM {', '.join(tables)}".encode())
             except psycopg.Error as error:
                 raise fault(self.url, error) from error
-        return True
+        return owned
 
     def close(self) -> None:
         """Let go of the connection."""

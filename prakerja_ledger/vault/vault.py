@@ -9,50 +9,31 @@ from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
-from attrs import define, frozen
+from attrs import define
 
 from prakerja_ledger.domain.errors import (
     KeyRefused,
     LedgerFault,
-    NotInVault,
     Restricted,
-    VaultDamaged,
 )
 from prakerja_ledger.ledger.asking import system_clock
 from prakerja_ledger.ledger.steps import Clock, now_by
-from prakerja_ledger.vault import crypto, forgetting, registering, rotating
+from prakerja_ledger.vault import crypto, forgetting, registering, rotating, showing
 from prakerja_ledger.vault.crypto import Algorithm
 from prakerja_ledger.vault.forgetting import Past
-from prakerja_ledger.vault.journal import Entry, Head, Kind, Stored, Warrant, beginning, followed
+from prakerja_ledger.vault.journal import Entry, Head, Kind, Stored, Warrant, followed
 from prakerja_ledger.vault.keys import NO_KEYS, Keys
 from prakerja_ledger.vault.person import Person, PersonalField
 from prakerja_ledger.vault.registering import Registered
-from prakerja_ledger.vault.rows import Participant, SealedValue, Settings
+from prakerja_ledger.vault.rows import Settings
 from prakerja_ledger.vault.sealing import Sealing
 from prakerja_ledger.vault.secret import Secret
+from prakerja_ledger.vault.showing import Held, Shown
 from prakerja_ledger.vault.store import Store, store_module
 from prakerja_ledger.vault.turn import Turn
 
 _TOGETHER: Final = 100
 """Participants of one transaction where many are written."""
-
-
-@frozen(kw_only=True)
-class Held:
-    """What is held of somebody, without any of it."""
-
-    participant: Participant
-    fields: tuple[tuple[PersonalField, str], ...]
-    """Each field, with the token of an account."""
-
-
-@frozen(kw_only=True)
-class Shown:
-    """A value in clear, still behind a mask."""
-
-    field: PersonalField
-    item: str
-    value: Secret[str]
 
 
 @define(eq=False)
@@ -157,30 +138,15 @@ class Vault:
     def held(self, participant: str) -> Held:
         """Which fields are held of somebody, and how they stand. Needs no key, and shows no value."""
         with self.store.reading() as rows:
-            found = rows.participant(participant)
-            values = rows.values_of(participant)
-        if found is None:
-            raise NotInVault
-        fields = tuple((PersonalField(one.field), one.item) for one in values)
-        return Held(participant=found, fields=fields)
+            return showing.held(rows, participant)
 
     def reveal(
         self, participant: str, fields: Sequence[PersonalField], warrant: Warrant
     ) -> list[Shown]:
         """Values in clear. Who looks, at what and why is on record before anything is opened."""
         with self._turn(warrant) as turn:
-            turn.processed(participant)
-            key = turn.key_of(participant)
-            values = [one for one in turn.rows.values_of(participant) if one.field in fields]
-            shown = tuple(dict.fromkeys(one.field for one in values))
-            turn.note(Kind.REVEALED, participant, shown)
-            sealing = turn.sealing
-
-        def open_one(value: SealedValue) -> Shown:
-            opened = sealing.opened(participant, key, value)
-            return Shown(field=PersonalField(value.field), item=value.item, value=opened)
-
-        return [open_one(value) for value in values]
+            looked = showing.look(turn, participant, fields)
+        return looked.opened()
 
     def find(
         self, field: PersonalField, value: Secret[str], warrant: Warrant
@@ -302,17 +268,7 @@ class Vault:
 
         `kept` is a head that was noted down before: a journal that does not lead through it was made anew.
         """
-        head = beginning(self.vault)
-        missed = kept is not None and kept != head
-        for entry, head in followed(self.vault, self._stored(), self.store.url):
-            missed = missed and head != kept
-            yield entry, head
-        if missed:
-            raise VaultDamaged(
-                source=self.store.url,
-                problem=f"the journal stands at {head} and does not lead through {kept}, which was noted down: "
-                "it was cut or made anew.",
-            )
+        return followed(self.vault, self._stored(), self.store.url, kept)
 
     def _stored(self) -> Iterator[Stored]:
         number = 0

@@ -29,8 +29,8 @@ FIELD_WORDS: Final = {
 
 
 NOT_CLEARED: Final = N_(
-    "It is done, but another process keeps the files from being cleared of what was deleted. End it; the "
-    "next command on this vault clears them."
+    "It is done, but the files could not be cleared of what was deleted: another process reads them, or "
+    "the tables are another role's. The next command on this vault that can clears them."
 )
 
 

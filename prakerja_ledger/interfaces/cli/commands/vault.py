@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from prakerja_ledger.vault.journal import Warrant
     from prakerja_ledger.vault.person import Person
     from prakerja_ledger.vault.registering import Registered
-    from prakerja_ledger.vault.vault import Held, Vault
+    from prakerja_ledger.vault.showing import Held
+    from prakerja_ledger.vault.vault import Vault
 
 _FIELDS: Final = ("nik", "name", "phone", "account")
 _AT_ONCE: Final = 1_000
