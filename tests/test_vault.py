@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date
 from pathlib import Path
@@ -185,6 +186,47 @@ class VaultContract:
             )
         with pytest.raises(VaultDamaged):
             vault.reveal(ani, (NAME,), WARRANT)
+
+    def test_rows_of_another_vault_open_nothing_and_are_not_found(self, url, vault):
+        """Also where both have the same keys: an id of the vault is part of what everything is bound to."""
+        ani = vault.register(ANI.person(), WARRANT).participant
+        with vault.store.reading() as rows:
+            key, held = rows.key_of(ani), rows.values_of(ani)
+        tokens = self.rows(url, "SELECT token FROM tokens")
+        other_url = self.another(url)
+        with Vault.create(other_url, vault.keys, WARRANT) as other:
+            with other.store.writing() as rows:
+                rows.add(ani, "2020-07-02T19:00:00", None)
+                rows.put_key(key)
+                for value in held:
+                    rows.put_value(ani, value)
+            with pytest.raises(VaultDamaged, match=f"the key of {ani} does not open"):
+                other.reveal(ani, (NAME,), WARRANT)
+            other.register(ANI.person(), WARRANT)
+        assert set(self.rows(other_url, "SELECT token FROM tokens")).isdisjoint(tokens)
+
+    def another(self, url: str) -> str:
+        """The URL of another vault."""
+        raise NotImplementedError
+
+    @pytest.mark.parametrize("algorithm", [*map(str, Algorithm), "rot13", ""])
+    @pytest.mark.parametrize("table", ["sealed_values", "wrapped_keys"])
+    def test_another_algorithm_than_it_was_sealed_with_opens_nothing(
+        self, url, vault, table, algorithm
+    ):
+        ani = vault.register(ANI.person(), WARRANT).participant
+        self.rows(url, f"UPDATE {table} SET algorithm = '{algorithm}'")
+        if algorithm == Algorithm.AES_256_GCM_SIV:
+            assert values(vault, ani)["nik"] == ANI.nik
+        else:
+            with pytest.raises(VaultDamaged, match="does not open"):
+                vault.reveal(ani, (NIK,), WARRANT)
+
+    def test_several_threads_add_the_same_people_once(self, vault):
+        people = [Marked(number).person() for number in range(8)] * 4
+        with ThreadPoolExecutor(8) as threads:
+            added = list(threads.map(lambda one: vault.register(one, WARRANT), people))
+        assert len({one.participant for one in added}) == sum(one.is_new for one in added) == 8
 
     def test_a_key_opens_for_its_own_participant_only(self, url, vault):
         ani = vault.register(ANI.person(), WARRANT).participant
@@ -491,6 +533,9 @@ class TestSQLiteVault(VaultContract):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
             return database.execute(statement).fetchall()
 
+    def another(self, url: str) -> str:
+        return url.replace("vault.db", "other.db")
+
     def unlock_journal(self, url: str) -> None:
         for verb in ("insert", "update", "delete"):
             self.rows(url, f"DROP TRIGGER journal_{verb}")
@@ -539,6 +584,9 @@ class TestPostgresVault(VaultContract):
             connection.execute(f"SET search_path = {schema}")
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description is not None else []
+
+    def another(self, url: str) -> str:
+        return f"{url}_other"
 
     def unlock_journal(self, url: str) -> None:
         self.rows(url, "ALTER TABLE journal DISABLE TRIGGER append_only")

@@ -97,12 +97,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         timeout=_LOCK_SECONDS,
         check_same_thread=False,
     )
-    for setting in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "secure_delete = ON",
-        "temp_store = MEMORY",
-    ):
+    for setting in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
         database.execute(f"PRAGMA {setting}").fetchall()
     (synchronous,) = database.execute("PRAGMA synchronous").fetchone()
     (secure,) = database.execute("PRAGMA secure_delete").fetchone()
