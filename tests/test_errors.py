@@ -15,6 +15,8 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.holidays import INDONESIA
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.domain.time import day, instant
+from prakerja_ledger.evidence.canonical import canonical_json
+from prakerja_ledger.evidence.merkle import EMPTY_ROOT, check_inclusion
 from prakerja_ledger.interfaces.history_file import lines_of
 from prakerja_ledger.ledger.ledger import Ledger
 from tests.support import as_lines, enrolled, linked, recorded, view
@@ -189,6 +191,15 @@ SCENARIOS = {
         "send the new fact under a new id, or correct the old one by an event-voided.",
     ),
     e.UnreadableSource: (unreadable, "UNREADABLE_SOURCE", "cannot read ", "."),
+    e.NotCanonical: (
+        lambda _: canonical_json(0.5), "NOT_CANONICAL",
+        "there are no canonical bytes for this: 0.5 is no integer. ",
+        "Compare it with the source that it came from.",
+    ),
+    e.InvalidEvidence: (
+        lambda _: check_inclusion(0, 1, EMPTY_ROOT, EMPTY_ROOT, [EMPTY_ROOT]), "INVALID_EVIDENCE",
+        "the proof is not valid: it has 1 hashes, ", "Ask whoever gave it to you for another copy.",
+    ),
     e.LedgerFault: (ledger_fault, "LEDGER_FAULT", "sqlite:///", "."),
     e.NoSuchLine: (no_such_line, "NO_SUCH_LINE", "participant P-1 has no line survey/9. Lines: ", "survey/3."),
     e.CommitInDoubt: (commit_in_doubt, "COMMIT_IN_DOUBT", "sqlite:///", "disk I/O error."),
