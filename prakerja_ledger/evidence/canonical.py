@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -151,20 +151,37 @@ _BEFORE: Final = b'{"event":'
 _BEHIND: Final = b',"format":"%s",' % EVENT_FORMAT.encode()
 
 
-def event_stem(line: bytes) -> bytes:
-    """The canonical bytes of a line's event as far as its position. Raises NotCanonical."""
+class Told(NamedTuple):
+    """An event as its bytes say it."""
+
+    stem: bytes
+    """Its canonical bytes as far as its position."""
+    source: str
+    id: str
+    type: str
+    subject: str
+
+
+def told(line: bytes) -> Told:
+    """The event on a line. Raises NotCanonical for what can be read in two ways, or in none."""
     try:
-        written = _encode(_decode(line))
+        event = _decode(line)
+        written = _encode(event)
     except (ValueError, TypeError, RecursionError):
-        return _slow_stem(line)
+        return _slowly_told(line)
     if len(written) != len(line):
         # Spelt otherwise than by us, or a key stands twice: nothing is shorter than our spelling, and
         # of two equal keys the decoder kept one.
-        return _slow_stem(line)
-    return _BEFORE + written + _BEHIND + b'"position":'
+        return _slowly_told(line)
+    stem = _BEFORE + written + _BEHIND + b'"position":'
+    return _new_tuple(Told, (stem, event.source, event.id, event.type, event.subject))
 
 
-def _slow_stem(line: bytes) -> bytes:
+_new_tuple = tuple.__new__
+"""Makes a named tuple without its own constructor, which only names the places: once a line."""
+
+
+def _slowly_told(line: bytes) -> Told:
     """The same of any line, strictly read."""
     try:
         given = load_object(line)
@@ -177,7 +194,15 @@ def _slow_stem(line: bytes) -> bytes:
             name: bytes(raw).decode() for name, raw in _raws(line).items() if name not in TABLE
         }
         kept = b'"kept":' + canonical_json(texts) + b","
-    return _BEFORE + event + _BEHIND + kept + b'"position":'
+    named = [given.get(name) for name in Told._fields[1:]]
+    if not all(isinstance(one, str) for one in named):
+        raise NotCanonical(problem="it has no source, id, type and subject that are texts.")
+    return Told(_BEFORE + event + _BEHIND + kept + b'"position":', *map(str, named))
+
+
+def event_stem(line: bytes) -> bytes:
+    """The canonical bytes of a line's event as far as its position. Raises NotCanonical."""
+    return told(line).stem
 
 
 def at_position(stem: bytes, position: int) -> bytes:

@@ -10,6 +10,11 @@ A ledger of several shards is as many logs. Its checkpoint has a line more for e
 and its root is that of the tree that has those lines for leaves; its size is the events of all. So the
 root speaks for every shard, and a proof in one shard needs nothing but the checkpoint. What such a
 checkpoint is not is one append-only tree: that it follows an earlier one is shown shard by shard.
+
+A history file may hold lines beside those that are recorded: duplicates, and lines in quarantine. Where
+it does, one line more speaks for them, and the leaves of that tree are these lines as they came:
+
+    asides SIZE ROOT
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from prakerja_ledger.evidence.note import Note, SignatureKind, Signer, Verifier,
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _SHARD: Final = "shard "
+_ASIDES: Final = "asides "
 _LINES: Final = 3
 
 
@@ -45,6 +51,8 @@ class Checkpoint:
     origin: str
     logs: tuple[Head, ...]
     """One for each shard."""
+    asides: Head | None = None
+    """The lines of a file that are not recorded; None where there are none."""
     others: tuple[str, ...] = ()
     """Further lines of another's checkpoint, which say nothing here."""
 
@@ -64,7 +72,8 @@ class Checkpoint:
     def text(self) -> str:
         """What is signed."""
         shards = _shard_lines(self.logs) if len(self.logs) > 1 else []
-        lines = [self.origin, str(self.size), encoded(self.root), *shards, *self.others]
+        asides = [_ASIDES + _head_text(self.asides)] if self.asides else []
+        lines = [self.origin, str(self.size), encoded(self.root), *shards, *asides, *self.others]
         return "".join(f"{line}\n" for line in lines)
 
     @classmethod
@@ -76,10 +85,13 @@ class Checkpoint:
         size = _number(lines[1])
         root = _root(lines[2])
         logs = _logs(lines[_LINES:])
-        others = tuple(lines[_LINES + len(logs) :])
-        if any(one.startswith(_SHARD) for one in others):
+        others = lines[_LINES + len(logs) :]
+        asides = None
+        if others and others[0].startswith(_ASIDES):
+            asides = _head_of(others.pop(0).removeprefix(_ASIDES))
+        if any(one.startswith((_SHARD, _ASIDES)) for one in others):
             raise _no_checkpoint("its lines of shards are not 0, 1, 2 and so on, two or more.")
-        read = cls(lines[0], logs or (Head(size, root),), others)
+        read = cls(lines[0], logs or (Head(size, root),), asides, tuple(others))
         if (read.size, read.root) != (size, root):
             raise _no_checkpoint("its size and its root are not those of its shards.")
         return read
@@ -87,7 +99,16 @@ class Checkpoint:
 
 def _shard_lines(logs: Sequence[Head]) -> list[str]:
     """The line of each shard."""
-    return [f"{_SHARD}{number} {one.size} {encoded(one.root)}" for number, one in enumerate(logs)]
+    return [f"{_SHARD}{number} {_head_text(one)}" for number, one in enumerate(logs)]
+
+
+def _head_text(head: Head) -> str:
+    return f"{head.size} {encoded(head.root)}"
+
+
+def _head_of(text: str) -> Head:
+    size, _, root = text.partition(" ")
+    return Head(_number(size), _root(root))
 
 
 def _logs(lines: Iterable[str]) -> tuple[Head, ...]:
@@ -97,8 +118,7 @@ def _logs(lines: Iterable[str]) -> tuple[Head, ...]:
         start = f"{_SHARD}{len(logs)} "
         if not line.startswith(start):
             break
-        size, _, root = line.removeprefix(start).partition(" ")
-        logs.append(Head(_number(size), _root(root)))
+        logs.append(_head_of(line.removeprefix(start)))
     return tuple(logs) if len(logs) > 1 else ()
 
 
