@@ -184,6 +184,13 @@ class InvalidEvidence(InvalidInput):
     template = "the {kind} is not valid: {problem} Ask whoever gave it to you for another copy."
 
 
+class NotAsSealed(PrakerjaLedgerError):
+    """A history is not what it was sealed as: nothing is proved of it."""
+
+    code = "NOT_AS_SEALED"
+    template = "{source} is not as it was sealed: {problem}"
+
+
 class LedgerFault(PrakerjaLedgerError):
     """The store does not behave as the ledger needs it to."""
 

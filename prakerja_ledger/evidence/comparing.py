@@ -72,8 +72,11 @@ class Comparison:
         """The last strangers in a row, to be tried again once it is known how far all is shifted."""
         self._tries = _MOST_TRIES
 
-    def see(self, place: int, stem: bytes, claimed: int | None = None) -> None:
-        """The next event: where it stands, its bytes as far as the position, and the position it says."""
+    def see(self, place: int, stem: bytes, claimed: int | None = None) -> bool:
+        """The next event: where it stands, its bytes as far as the position, and the position it says.
+
+        Gives whether it was sealed, as far as is known by now.
+        """
         self._ordinal += 1
         guess = (claimed or self._ordinal) + self._offset
         seen = _Seen(self._ordinal, place, guess)
@@ -83,12 +86,13 @@ class Comparison:
             self._waiting.append((seen, begun))
             if len(self._waiting) >= _MOST_WAITING:
                 self._give_up()
-            return
+            return False
         if at != guess and not self._matched[at - 1]:
             self._offset += at - guess
             self._try_again(at - guess)
         self._give_up()
         self._take(seen, at)
+        return True
 
     def skip(self, place: int) -> None:
         """The next event cannot be read: what stands there was certainly not sealed so."""

@@ -1,0 +1,128 @@
+"""The file of leaves: the hashes that a checkpoint's root was made of, so that a break can be placed.
+
+A root says that a history is another; only the leaves say where. The file stands beside the checkpoint
+and needs no signature: it is believed only where the roots that follow from it are the signed ones.
+
+After the line `prakerja-leaves-1` stand the hashes of the leaves, 32 bytes each: shard by shard in the
+order of positions, then those of the lines aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
+
+from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
+from prakerja_ledger.evidence.merkle import HASH_BYTES, Tree, leaf_hashes
+
+FIRST_LINE: Final = b"prakerja-leaves-1\n"
+BATCH: Final = 1_024
+_IN_MEMORY: Final = 1 << 22
+_BLOCK: Final = 1 << 20
+
+
+class GrowingLog:
+    """A log's tree as its leaves come, batch by batch, with its roots at sizes that are asked for."""
+
+    def __init__(self, stops: Iterable[int] = (), *, keep: bool = False) -> None:
+        """`stops`: the sizes at which to remember the root. `keep`: keep the leaves' hashes too."""
+        self._tree = Tree()
+        self._batch: list[bytes] = []
+        self._stops = sorted(set(stops), reverse=True)
+        self._kept: IO[bytes] | None = None
+        if keep:
+            self._kept = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # until `close`
+        self.size: int = 0
+        self.roots: dict[int, bytes] = {}
+        """Size to root, of the sizes asked for that were reached."""
+
+    def append(self, data: bytes) -> None:
+        """The next leaf."""
+        self._batch.append(data)
+        self.size += 1
+        if len(self._batch) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        hashes = leaf_hashes(self._batch)
+        self._batch.clear()
+        self._grow(hashes)
+
+    def append_hashes(self, hashes: Sequence[bytes]) -> None:
+        """The next leaves, by their hashes."""
+        self._flush()
+        self.size += len(hashes)
+        self._grow(list(hashes))
+
+    def _grow(self, hashes: list[bytes]) -> None:
+        if self._kept is not None:
+            self._kept.write(b"".join(hashes))
+        while self._stops and self._stops[-1] <= self._tree.size + len(hashes):
+            stop = self._stops.pop()
+            before = stop - self._tree.size
+            self._tree.extend(hashes[:before])
+            self.roots[stop] = self._tree.root()
+            del hashes[:before]
+        self._tree.extend(hashes)
+
+    def head(self) -> Head:
+        """What it is by now."""
+        self._flush()
+        return Head(self.size, self._tree.root())
+
+    def hashes(self) -> Iterator[bytes]:
+        """The leaves' hashes, many in a piece."""
+        assert self._kept is not None, "they were not to be kept"
+        self._flush()
+        self._kept.seek(0)
+        while piece := self._kept.read(_BLOCK):
+            yield piece
+
+    def close(self) -> None:
+        """Let go of what is kept."""
+        if self._kept is not None:
+            self._kept.close()
+
+
+@contextmanager
+def kept_logs(stops: Iterable[Iterable[int]], *, keep: bool = True) -> Iterator[list[GrowingLog]]:
+    """A log for each of these sizes to stop at; what they keep on disk goes at the end."""
+    logs = [GrowingLog(one, keep=keep) for one in stops]
+    try:
+        yield logs
+    finally:
+        for log in logs:
+            log.close()
+
+
+def head_of(leaves: Any) -> Head:
+    """The head of a log, of the hashes of its leaves one behind another."""
+    tree = Tree()
+    step = BATCH * HASH_BYTES
+    for start in range(0, len(leaves), step):
+        block = bytes(leaves[start : start + step])
+        tree.extend([block[at : at + HASH_BYTES] for at in range(0, len(block), HASH_BYTES)])
+    return Head(tree.size, tree.root())
+
+
+def split_leaves(data: Any, checkpoint: Checkpoint) -> Sequence[Any] | None:
+    """The leaves of each log, those aside last, in what a file of leaves holds.
+
+    None where they are not those of the checkpoint. `data` is anything that can be sliced.
+    """
+    heads = [*checkpoint.logs, *([checkpoint.asides] if checkpoint.asides else [])]
+    if bytes(data[: len(FIRST_LINE)]) != FIRST_LINE:
+        return None
+    if len(data) != len(FIRST_LINE) + HASH_BYTES * sum(head.size for head in heads):
+        return None
+    at = len(FIRST_LINE)
+    parts = []
+    for head in heads:
+        end = at + HASH_BYTES * head.size
+        parts.append(data[at:end])
+        at = end
+    if [head_of(part) for part in parts] != heads:
+        return None
+    return parts
