@@ -331,8 +331,10 @@ class Log:
     def sealed_at(self, event: Event) -> int | None:
         """The position that an event was sealed at, if it is near or, failing that, anywhere."""
         leaves = self.leaves or []
-        near = [self.next + step // 2 * (-1 if step & 1 else 1) for step in range(1, 2 * NEAR)]
-        for position in (*near, *(range(1, self.size + 1) if self.size <= 100 * NEAR else ())):
+        tried = [self.next + step // 2 * (-1 if step & 1 else 1) for step in range(1, 2 * NEAR)]
+        if self.size <= 100 * NEAR:
+            tried += range(1, self.size + 1)
+        for position in tried:
             if 1 <= position <= self.size and event.leaf(position) == leaves[position - 1]:
                 return position
         return None

@@ -245,15 +245,7 @@ def _verify_proof(
 
 def _print_proof(words: Words, proof: EventsProof | ConsistencyProof) -> None:
     if isinstance(proof, ConsistencyProof):
-        old, new = proof.earlier.checkpoint, proof.later.checkpoint
-        click.echo(
-            words(
-                N_("{origin}: the history of {old} events is the beginning of that of {new}."),
-                origin=new.origin,
-                old=words.number(old.size),
-                new=words.number(new.size),
-            )
-        )
+        click.echo(_consistent(words, proof.earlier.checkpoint, proof.later.checkpoint))
         return
     checkpoint = proof.trusted.checkpoint
     click.echo(
@@ -311,18 +303,29 @@ def prove_command(
         if earlier is not None:
             before = Note.read(bytes_of(earlier))
             paths = consistency_proved(logs, _checkpoint(before), _checkpoint(note))
-            made, count = consistency_proof_file(before, note, paths), 0
+            made = consistency_proof_file(before, note, paths)
+            said = _consistent(words, _checkpoint(before), _checkpoint(note))
         else:
             found = events_proved(logs, _checkpoint(note), _wanted(events, participant))
             if not found:
                 raise NotInView(
                     participant=participant or ", ".join(events), as_of=_checkpoint(note).size
                 )
-            made, count = events_proof(note, found), len(found)
+            made = events_proof(note, found)
+            said = words(N_("Proved: {count} events."), count=words.number(len(found)))
     with aside(path) as whole:
         whole.write_bytes(made)
-    click.echo(words(N_("Proved: {count} events."), count=words.number(count)))
+    click.echo(said)
     return Status.DONE
+
+
+def _consistent(words: Words, old: Checkpoint, new: Checkpoint) -> str:
+    return words(
+        N_("{origin}: the history of {old} events is the beginning of that of {new}."),
+        origin=new.origin,
+        old=words.number(old.size),
+        new=words.number(new.size),
+    )
 
 
 def _checkpoint(note: Note) -> Checkpoint:
