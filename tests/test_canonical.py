@@ -157,6 +157,17 @@ def test_every_event_has_canonical_bytes_and_equal_bytes_are_equal_events(seed):
         assert by_bytes.setdefault(event_bytes(line, 1), value) == value
 
 
+@pytest.mark.parametrize("seed", range(610_000, 610_010))
+def test_many_at_once_are_the_same_as_one_by_one(seed):
+    lines = recorded_lines(seed)
+    ours = [line for line in lines if len(canonical._encode(json.loads(line))) == len(line)]
+
+    for some in (lines, ours, lines[:1], []):
+        assert canonical.run_of_bytes(some, 7) == [
+            event_bytes(line, at) for at, line in enumerate(some, 7)
+        ]
+
+
 @pytest.mark.parametrize("seed", range(610_000, 610_005))
 def test_worlds_go_both_ways(seed):
     """Else the laws above would be told of one of them only."""

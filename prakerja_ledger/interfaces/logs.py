@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 from attrs import define, field, frozen
@@ -17,7 +18,7 @@ from prakerja_ledger.domain.errors import LedgerFault, NotCanonical, UnreadableS
 from prakerja_ledger.domain.facts import EventVoided, type_of
 from prakerja_ledger.domain.register import Recorded
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
-from prakerja_ledger.evidence.canonical import Told, at_position, told
+from prakerja_ledger.evidence.canonical import Told, at_position, run_of_bytes, told
 from prakerja_ledger.evidence.checkpoint import Checkpoint
 from prakerja_ledger.evidence.leaves import GrowingLog, kept_logs
 from prakerja_ledger.evidence.merkle import leaf_hash
@@ -34,13 +35,14 @@ from prakerja_ledger.interfaces.source import (
     without_collection,
 )
 from prakerja_ledger.ledger.filing import Filing, lost, streams_of
-from prakerja_ledger.ledger.journal import Looking
+from prakerja_ledger.ledger.journal import Looking, StoredLine
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.shards import shard_at, shard_of
 from prakerja_ledger.ledger.streams import name_of
 from prakerja_ledger.ledger.urls import check_source
 
 _BLANKS: Final = b" \t\r"
+_RUN: Final = 128
 _VOID: Final = type_of(EventVoided.kind)
 """The one kind of event that does not say of itself whose stream it belongs to."""
 
@@ -179,6 +181,13 @@ class LedgerLogs:
         """The same: a ledger holds nothing else."""
         return ((one.position, one.line, _told(one.line)) for one in self._looking.lines())
 
+    def runs(self) -> Iterator[list[StoredLine]]:
+        """The same, a number at a time."""
+        lines = self._looking.lines()
+        while run := list(islice(lines, _RUN)):
+            self._tick(run[-1].position)
+            yield run
+
     def shard(self, place: int, event: Told, shards: int) -> int:  # noqa: ARG002  # the port's signature
         """That of its position."""
         return shard_at(place, shards)
@@ -241,17 +250,35 @@ def grown(source: Logs, shards: int, *, keep: bool) -> Iterator[Grown]:
     Raises LedgerFault where it is no history that can be sealed.
     """
     with kept_logs([()] * (shards + 1), keep=keep) as (*logs, asides):
-        for place, _, event in source.events():
-            if event is None:
-                raise _unsealable(source, f"what stands at {place} is no event.")
-            log = logs[source.shard(place, event, shards) if shards > 1 else 0]
-            if source.claims and place != log.size + 1:
-                raise _unsealable(source, f"position {log.size + 1} is missing.")
-            log.append(at_position(event.stem, log.size + 1))
-        for place, wrong in getattr(source, "misfiled", ()):
-            raise _unsealable(source, f"position {place} is filed under a wrong {wrong}.")
+        if isinstance(source, LedgerLogs) and source.claims:
+            _grow_at_once(source, logs[0])
+        else:
+            _grow(source, logs)
         asides.append_hashes([one.leaf for one in source.asides])
         yield Grown(logs, asides)
+
+
+def _grow_at_once(source: LedgerLogs, log: GrowingLog) -> None:
+    """A ledger of one shard, many events at a time."""
+    for run in source.runs():
+        try:
+            data = run_of_bytes([one.line for one in run], log.size + 1)
+        except NotCanonical as error:
+            raise _unsealable(source, f"near position {run[0].position}, {error}") from error
+        if run[-1].position != log.size + len(run):
+            raise _unsealable(source, f"positions behind {log.size} leave one out.")
+        log.extend(data)
+
+
+def _grow(source: Logs, logs: Sequence[GrowingLog]) -> None:
+    """Any other source, event by event."""
+    for place, _, event in source.events():
+        if event is None:
+            raise _unsealable(source, f"what stands at {place} is no event.")
+        log = logs[source.shard(place, event, len(logs)) if len(logs) > 1 else 0]
+        log.append(at_position(event.stem, log.size + 1))
+    for place, wrong in getattr(source, "misfiled", ()):
+        raise _unsealable(source, f"position {place} is filed under a wrong {wrong}.")
 
 
 def _unsealable(source: Logs, problem: str) -> LedgerFault:
