@@ -368,7 +368,8 @@ def leaves_of(path: Path, checkpoint: Checkpoint) -> list[list[bytes]] | None:
         parts.append(every[at : at + size])
         at += size
     roots = [root for _, root in checkpoint.logs]
-    if at != len(every) or [root_of(part) for part in parts[:-1]] != roots:
+    nodes = sum(size >> level for size, _ in checkpoint.logs for level in range(8, 54))
+    if at + nodes != len(every) or [root_of(part) for part in parts[:-1]] != roots:
         return None
     aside_root = base64.b64encode(root_of(parts[-1])).decode()
     return parts if aside_root == checkpoint.asides_root or not checkpoint.asides else None

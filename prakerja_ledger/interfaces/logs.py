@@ -136,7 +136,7 @@ class LedgerLogs:
     """A ledger, as it stands at one moment."""
 
     name: str
-    _looking: Looking
+    looking: Looking
     _tick: Tick
     shards: int
     claims: bool
@@ -149,10 +149,10 @@ class LedgerLogs:
 
     def events(self) -> Iterator[Placed]:
         """Every line with its position."""
-        filed = self._looking.filed()
+        filed = self.looking.filed()
         self.misfiled = []
         if filed is None:
-            for one in self._looking.lines():
+            for one in self.looking.lines():
                 yield one.position, one.line, _told(one.line)
             return
         filing = Filing()
@@ -166,24 +166,24 @@ class LedgerLogs:
                 if wrong := filing.wrong(row, event):
                     self.misfiled.append((row[0], wrong))
             yield row[0], row[4], event
-        kept = self._looking.identities()
+        kept = self.looking.identities()
         if kept is not None and not filing.finds(kept):
             self._look_up()
 
     def _look_up(self) -> None:
         """Some event is not where its identity says: find out which."""
-        events = ((one.position, _told(one.line)) for one in self._looking.lines())
+        events = ((one.position, _told(one.line)) for one in self.looking.lines())
         readable = ((position, event) for position, event in events if event is not None)
-        found = [(position, "identity") for position in lost(readable, self._looking.find)]
+        found = [(position, "identity") for position in lost(readable, self.looking.find)]
         self.misfiled += found or [(0, "identity")]
 
     def lines(self) -> Iterator[Placed]:
         """The same: a ledger holds nothing else."""
-        return ((one.position, one.line, _told(one.line)) for one in self._looking.lines())
+        return ((one.position, one.line, _told(one.line)) for one in self.looking.lines())
 
     def runs(self) -> Iterator[list[StoredLine]]:
         """The same, a number at a time."""
-        lines = self._looking.lines()
+        lines = self.looking.lines()
         while run := list(islice(lines, _RUN)):
             self._tick(run[-1].position)
             yield run

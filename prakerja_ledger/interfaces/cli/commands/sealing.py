@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from collections.abc import Iterable
@@ -10,8 +11,8 @@ from pathlib import Path
 import click
 
 from prakerja_ledger.domain.errors import InvalidEvidence, UnreadableSource
-from prakerja_ledger.evidence.checkpoint import cosigned, opened, sealed
-from prakerja_ledger.evidence.leaves import FIRST_LINE
+from prakerja_ledger.evidence.checkpoint import Checkpoint, cosigned, opened, sealed
+from prakerja_ledger.evidence.leaves import LeavesFile, write_leaves
 from prakerja_ledger.evidence.note import (
     LONGEST_NOTE,
     Note,
@@ -32,6 +33,18 @@ from prakerja_ledger.interfaces.whole_file import aside
 def leaves_beside(checkpoint: Path) -> Path:
     """The file of leaves of a checkpoint."""
     return checkpoint.with_name(f"{checkpoint.name}.leaves")
+
+
+def leaves_file(checkpoint: Path, said: Checkpoint) -> LeavesFile | None:
+    """The file of leaves of a checkpoint, where there is one. Raises InvalidEvidence for another file."""
+    path = leaves_beside(checkpoint)
+    if not path.is_file():
+        return None
+    if not path.stat().st_size:
+        return LeavesFile(b"", said)
+    with path.open("rb") as file:  # in memory as it is asked for: it may be as large as the history
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return LeavesFile(memoryview(whole), said)
 
 
 def bytes_of(path: str, longest: int = LONGEST_NOTE) -> bytes:
@@ -139,9 +152,7 @@ def seal_command(source: str, key: str, target: str, leaves: bool, lang: str | N
         tally = logs.tally if isinstance(logs, FileLogs) else None
         if leaves:
             with aside(beside) as whole, whole.open("wb") as file:
-                file.write(FIRST_LINE)
-                for log in (*made.logs, made.asides):
-                    file.writelines(log.hashes())
+                write_leaves(file, made.logs, made.asides)
     with aside(path) as whole:
         whole.write_bytes(bytes(sealed(checkpoint, signer)))
     click.echo(

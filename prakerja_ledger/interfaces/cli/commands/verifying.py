@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +13,13 @@ import click
 from prakerja_ledger.domain.errors import InvalidEvidence, NotInView
 from prakerja_ledger.evidence.breaks import Break, BreakCode
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Trusted, opened
-from prakerja_ledger.evidence.leaves import split_leaves
 from prakerja_ledger.evidence.note import Note, Verifier, encoded
 from prakerja_ledger.evidence.proof import (
     FIRST_BYTES,
     LONGEST_PROOF,
     ConsistencyProof,
     EventsProof,
+    ProvedEvent,
     checked_proof,
     consistency_proof_file,
     events_proof,
@@ -31,6 +30,7 @@ from prakerja_ledger.interfaces.cli.commands.sealing import (
     bytes_of,
     check_free,
     leaves_beside,
+    leaves_file,
     verifiers_of,
 )
 from prakerja_ledger.interfaces.cli.options import json_option, language_option, words_of
@@ -38,11 +38,15 @@ from prakerja_ledger.interfaces.cli.sealed_words import break_sentence, position
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.json_output import compact
-from prakerja_ledger.interfaces.logs import FileLogs, open_logs
-from prakerja_ledger.interfaces.proving import Wanted, consistency_proved, events_proved
+from prakerja_ledger.interfaces.logs import FileLogs, LedgerLogs, Logs, open_logs
+from prakerja_ledger.interfaces.proving import (
+    Asked,
+    consistency_proved,
+    events_proved,
+    quickly_proved,
+)
 from prakerja_ledger.interfaces.verifying import Given, Report, verified
 from prakerja_ledger.interfaces.whole_file import aside
-from prakerja_ledger.ledger.journal import PARTICIPANT_PREFIX
 
 
 @click.command("verify", short_help="Find out whether a history is what it was sealed as.")
@@ -124,21 +128,17 @@ def _is_proof(source: str) -> bool:
 
 def _given(name: str, verifiers: Sequence[Verifier], found: list[Break]) -> Given:
     trusted = opened(bytes_of(name), verifiers)
-    path = leaves_beside(Path(name))
-    if not path.is_file():
-        return Given(name, trusted, None)
-    leaves = split_leaves(_mapped(path), trusted.checkpoint)
+    path, leaves = leaves_beside(Path(name)), None
+    try:
+        file = leaves_file(Path(name), trusted.checkpoint)
+        if file is None:
+            return Given(name, trusted, None)
+        leaves = file.leaves()
+    except InvalidEvidence:
+        pass
     if leaves is None:
         found.append(Break(code=BreakCode.LEAVES, first=0, last=0, detail=str(path)))
     return Given(name, trusted, leaves)
-
-
-def _mapped(path: Path) -> Any:
-    """The file in memory as it is asked for; it may be as large as the history."""
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            return b""
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _print(words: Words, given: Sequence[Given], report: Report) -> None:
@@ -306,7 +306,7 @@ def prove_command(
             made = consistency_proof_file(before, note, paths)
             said = _consistent(words, _checkpoint(before), _checkpoint(note))
         else:
-            found = events_proved(logs, _checkpoint(note), _wanted(events, participant))
+            found = _found(logs, Path(checkpoint), _checkpoint(note), Asked(events, participant))
             if not found:
                 raise NotInView(
                     participant=participant or ", ".join(events), as_of=_checkpoint(note).size
@@ -332,9 +332,11 @@ def _checkpoint(note: Note) -> Checkpoint:
     return Checkpoint.read(note.text)
 
 
-def _wanted(events: Sequence[str], participant: str | None) -> Wanted:
-    names = set(events)
-    if participant is None:
-        return lambda _, event: f"{event.source}/{event.id}" in names
-    name = PARTICIPANT_PREFIX + participant
-    return lambda stream, _: stream == name
+def _found(logs: Logs, path: Path, checkpoint: Checkpoint, asked: Asked) -> list[ProvedEvent]:
+    """The events with their proofs: out of the file of leaves where that will do, else out of the source."""
+    if isinstance(logs, LedgerLogs) and logs.claims:
+        with suppress(InvalidEvidence):
+            file = leaves_file(path, checkpoint)
+            if file is not None:
+                return quickly_proved(logs, checkpoint, file, asked)
+    return events_proved(logs, checkpoint, asked.wants)
