@@ -171,6 +171,44 @@ def test_what_is_recorded_after_a_checkpoint_is_no_break(ledger, keys, tmp_path)
     assert "1 events were recorded after" in answer.text
 
 
+def recorded(url: str, folder: Path, *lines: bytes) -> None:
+    (folder / "more.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    assert run("import", folder / "more.jsonl", "--ledger", url).status == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--no-leaves",)], ids=["out of leaves", "read anew"])
+def test_a_seal_after_another_is_the_one_of_the_whole(options, ledger, keys, tmp_path):
+    first = sealed(ledger, tmp_path, keys, *options, name="first")
+    recorded(ledger, tmp_path, *(as_bytes(enrolment(f"P-{n}")) for n in range(300)))
+    whole = sealed(ledger, tmp_path, keys, name="whole")
+    after = sealed(ledger, tmp_path, keys, "--after", first, name="after")
+
+    assert after.read_bytes() == whole.read_bytes()
+    assert (tmp_path / "after.leaves").read_bytes() == (tmp_path / "whole.leaves").read_bytes()
+
+
+@pytest.mark.parametrize("options", [(), ("--no-leaves",)], ids=["out of leaves", "read anew"])
+def test_what_was_changed_since_the_last_seal_is_never_sealed_as_true(options, ledger, keys, tmp_path):
+    """Out of the leaves what was true then is sealed again; else nothing is."""
+    first = sealed(ledger, tmp_path, keys, *options, name="first")
+    made = doctored(ledger, f"UPDATE stored_events SET state = {CHANGED} WHERE rowid = 20")
+    answer = run("seal", made, "--key", keys[0], "--after", first, "--output", tmp_path / "after")
+
+    if options:
+        assert (answer.status, (tmp_path / "after").exists()) == (4, False)
+    else:
+        assert breaks(made, keys, tmp_path / "after") == [("EDITED", 20, 20, 20)]
+
+
+@pytest.mark.parametrize("options", [(), ("--no-leaves",)], ids=["out of leaves", "read anew"])
+def test_a_ledger_that_was_cut_is_not_sealed_after_what_it_was(options, ledger, keys, tmp_path):
+    first = sealed(ledger, tmp_path, keys, *options, name="first")
+    made = doctored(ledger, "DELETE FROM stored_events WHERE rowid > 60")
+    answer = run("seal", made, "--key", keys[0], "--after", first, "--output", tmp_path / "after")
+
+    assert (answer.status, (tmp_path / "after").exists()) == (4, False)
+
+
 # --- tampering --------------------------------------------------------------------------------------
 
 CHANGED = "CAST(replace(state, '2020', '2021') AS BLOB)"

@@ -181,6 +181,14 @@ class LeavesFile:
         ]
         return parts if [head_of(part) for part in parts] == self._heads else None
 
+    def hashes(self, shard: int) -> Iterator[list[bytes]]:
+        """The hashes of a log's leaves, a number at a time."""
+        at = self._starts[shard]
+        end = at + HASH_BYTES * self._heads[shard].size
+        for start in range(at, end, BATCH * HASH_BYTES):
+            block = bytes(self._data[start : min(end, start + BATCH * HASH_BYTES)])
+            yield [block[one : one + HASH_BYTES] for one in range(0, len(block), HASH_BYTES)]
+
     def nodes(self, shard: int) -> Nodes:
         """The nodes of a log, as the file has them."""
         leaves, levels = self._starts[shard], self._levels[shard]

@@ -14,13 +14,14 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from prakerja_ledger.domain.errors import LedgerFault, NotCanonical, UnreadableSource
+from prakerja_ledger.domain.errors import (
+    NotCanonical,
+    UnreadableSource,
+)
 from prakerja_ledger.domain.facts import EventVoided, type_of
 from prakerja_ledger.domain.register import Recorded
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
-from prakerja_ledger.evidence.canonical import Told, at_position, run_of_bytes, told
-from prakerja_ledger.evidence.checkpoint import Checkpoint
-from prakerja_ledger.evidence.leaves import GrowingLog, kept_logs
+from prakerja_ledger.evidence.canonical import Told, told
 from prakerja_ledger.evidence.merkle import leaf_hash
 from prakerja_ledger.interfaces.history_file import STANDARD_INPUT, Line, OverlongLine
 from prakerja_ledger.interfaces.source import (
@@ -181,9 +182,9 @@ class LedgerLogs:
         """The same: a ledger holds nothing else."""
         return ((one.position, one.line, _told(one.line)) for one in self.looking.lines())
 
-    def runs(self) -> Iterator[list[StoredLine]]:
-        """The same, a number at a time."""
-        lines = self.looking.lines()
+    def runs(self, after: int) -> Iterator[list[StoredLine]]:
+        """The same behind a position, a number at a time."""
+        lines = self.looking.lines(after)
         while run := list(islice(lines, _RUN)):
             self._tick(run[-1].position)
             yield run
@@ -226,62 +227,3 @@ def open_logs(
     ):
         shards = len(looking.clocks())
         yield LedgerLogs(ledger.journal.url, looking, tick, shards, claims=shards == 1)
-
-
-@frozen
-class Grown:
-    """All logs of a source, hashed."""
-
-    logs: Sequence[GrowingLog]
-    asides: GrowingLog
-
-    def checkpoint(self, origin: str) -> Checkpoint:
-        """What is to be signed."""
-        aside = self.asides.head()
-        return Checkpoint(
-            origin, tuple(log.head() for log in self.logs), aside if aside.size else None
-        )
-
-
-@contextmanager
-def grown(source: Logs, shards: int, *, keep: bool) -> Iterator[Grown]:
-    """The logs of a source that is to be sealed; `keep`: with the hashes of their leaves.
-
-    Raises LedgerFault where it is no history that can be sealed.
-    """
-    with kept_logs([()] * (shards + 1), keep=keep) as (*logs, asides):
-        if isinstance(source, LedgerLogs) and source.claims:
-            _grow_at_once(source, logs[0])
-        else:
-            _grow(source, logs)
-        asides.append_hashes([one.leaf for one in source.asides])
-        yield Grown(logs, asides)
-
-
-def _grow_at_once(source: LedgerLogs, log: GrowingLog) -> None:
-    """A ledger of one shard, many events at a time."""
-    for run in source.runs():
-        try:
-            data = run_of_bytes([one.line for one in run], log.size + 1)
-        except NotCanonical as error:
-            raise _unsealable(source, f"near position {run[0].position}, {error}") from error
-        if run[-1].position != log.size + len(run):
-            raise _unsealable(source, f"positions behind {log.size} leave one out.")
-        log.extend(data)
-
-
-def _grow(source: Logs, logs: Sequence[GrowingLog]) -> None:
-    """Any other source, event by event."""
-    for place, _, event in source.events():
-        if event is None:
-            raise _unsealable(source, f"what stands at {place} is no event.")
-        log = logs[source.shard(place, event, len(logs)) if len(logs) > 1 else 0]
-        log.append(at_position(event.stem, log.size + 1))
-    for place, wrong in getattr(source, "misfiled", ()):
-        raise _unsealable(source, f"position {place} is filed under a wrong {wrong}.")
-
-
-def _unsealable(source: Logs, problem: str) -> LedgerFault:
-    return LedgerFault(
-        source=source.name, problem=f"{problem} Nothing was sealed; look into it first."
-    )

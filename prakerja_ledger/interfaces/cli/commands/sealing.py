@@ -26,7 +26,8 @@ from prakerja_ledger.interfaces.cli.commands.history import status_of
 from prakerja_ledger.interfaces.cli.options import language_option, words_of
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_
-from prakerja_ledger.interfaces.logs import FileLogs, grown, open_logs
+from prakerja_ledger.interfaces.growing import Earlier, grown
+from prakerja_ledger.interfaces.logs import FileLogs, open_logs
 from prakerja_ledger.interfaces.whole_file import aside
 
 
@@ -127,8 +128,18 @@ def keygen_command(name: str, target: str, witness: bool) -> Status:
     help="Keep the hash of each event in CHECKPOINT.leaves, so that verify can say where a history "
     "differs (32 bytes an event). Default: --leaves.",
 )
+@click.option(
+    "--after",
+    "earlier",
+    type=click.Path(),
+    metavar="CHECKPOINT",
+    help="The last one: the new one is then sure to follow it, and of a ledger of one shard only what came "
+    "since is read (with its .leaves).",
+)
 @language_option
-def seal_command(source: str, key: str, target: str, leaves: bool, lang: str | None) -> Status:
+def seal_command(
+    source: str, key: str, target: str, leaves: bool, earlier: str | None, lang: str | None
+) -> Status:
     """Sign what a history is now.
 
     The checkpoint is a signed note of a few lines: the ledger's name, the number of events, and what stands
@@ -146,7 +157,7 @@ def seal_command(source: str, key: str, target: str, leaves: bool, lang: str | N
     with (
         output.progress(words(N_("events"))) as tick,
         open_logs(source, tick=tick) as logs,
-        grown(logs, logs.shards or 1, keep=leaves) as made,
+        grown(logs, logs.shards or 1, keep=leaves, after=_earlier(earlier, signer)) as made,
     ):
         checkpoint = made.checkpoint(signer.verifier.name)
         tally = logs.tally if isinstance(logs, FileLogs) else None
@@ -163,6 +174,13 @@ def seal_command(source: str, key: str, target: str, leaves: bool, lang: str | N
         )
     )
     return Status.DONE if tally is None else status_of([tally])
+
+
+def _earlier(path: str | None, signer: Signer) -> Earlier | None:
+    if path is None:
+        return None
+    checkpoint = opened(bytes_of(path), [signer.verifier]).checkpoint
+    return Earlier(checkpoint, leaves_file(Path(path), checkpoint))
 
 
 @click.command("cosign", short_help="Sign as a witness that a checkpoint was seen.")
