@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from prakerja_ledger.evidence.note import Signer, Verifier
+from prakerja_ledger.interfaces import growing
+from prakerja_ledger.interfaces.logs import open_logs
 from tests import worlds
 from tests.cli_support import Answer, run
 from tests.ledger_support import as_bytes, enrolment
@@ -62,6 +64,17 @@ def ledger(tmp_path) -> str:
     """The documented history of 70 events, recorded."""
     url = f"sqlite:///{tmp_path}/ledger.db"
     assert run("import", DOCUMENTED, "--ledger", url).status == 0
+    return url
+
+
+@pytest.fixture(scope="module")
+def long_ledger(tmp_path_factory) -> str:
+    """A ledger with subtrees whose roots are kept: 700 events."""
+    folder = tmp_path_factory.mktemp("long")
+    lines = [as_bytes(enrolment(f"P-{n}")) for n in range(700)]
+    (folder / "long.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    url = f"sqlite:///{folder}/ledger.db"
+    assert run("import", folder / "long.jsonl", "--ledger", url).status == 0
     return url
 
 
@@ -185,6 +198,26 @@ def test_a_seal_after_another_is_the_one_of_the_whole(options, ledger, keys, tmp
 
     assert after.read_bytes() == whole.read_bytes()
     assert (tmp_path / "after.leaves").read_bytes() == (tmp_path / "whole.leaves").read_bytes()
+
+
+@pytest.mark.parametrize("statement", [
+    "DELETE FROM stored_events WHERE rowid = 20",
+    "UPDATE stored_events SET state = x'00' WHERE rowid = 20",
+])  # fmt: skip
+def test_a_ledger_that_is_broken_in_itself_is_not_sealed(statement, ledger, keys, tmp_path):
+    made = doctored(ledger, statement)
+    answer = run("seal", made, "--key", keys[0], "--output", tmp_path / "c")
+
+    assert (answer.status, list(tmp_path.glob("c*"))) == (1, [])
+
+
+def test_several_processes_seal_the_same(long_ledger, monkeypatch):
+    monkeypatch.setattr(growing, "_SPAN", 50)
+    with open_logs(long_ledger) as logs:
+        with growing.grown(logs, 1, keep=True) as one:
+            alone = one.checkpoint("x"), b"".join(one.logs[0].hashes())
+        with growing.grown(logs, 1, keep=True, processes=2) as two:
+            assert (two.checkpoint("x"), b"".join(two.logs[0].hashes())) == alone
 
 
 @pytest.mark.parametrize("options", [(), ("--no-leaves",)], ids=["out of leaves", "read anew"])
@@ -426,17 +459,6 @@ def test_one_event_is_proved_by_its_identity(ledger, keys, tmp_path):
     answer = run("verify", path, "--verifier", keys[1], "--checkpoint", checkpoint, "--json")
 
     assert [json.loads(line)["position"] for line in answer.lines[1:]] == [10]
-
-
-@pytest.fixture(scope="module")
-def long_ledger(tmp_path_factory) -> str:
-    """A ledger with subtrees whose roots are kept: 700 events."""
-    folder = tmp_path_factory.mktemp("long")
-    lines = [as_bytes(enrolment(f"P-{n}")) for n in range(700)]
-    (folder / "long.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    url = f"sqlite:///{folder}/ledger.db"
-    assert run("import", folder / "long.jsonl", "--ledger", url).status == 0
-    return url
 
 
 @pytest.mark.parametrize("at", [0, 255, 256, 511, 512, 639, 640, 699])

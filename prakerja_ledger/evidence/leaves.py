@@ -52,13 +52,6 @@ class GrowingLog:
         if len(self._batch) >= BATCH:
             self._flush()
 
-    def extend(self, data: Sequence[bytes]) -> None:
-        """The next leaves."""
-        self._batch += data
-        self.size += len(data)
-        if len(self._batch) >= BATCH:
-            self._flush()
-
     def _flush(self) -> None:
         hashes = leaf_hashes(self._batch)
         self._batch.clear()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from attrs import frozen
@@ -11,9 +12,12 @@ from attrs import frozen
 from prakerja_ledger.domain.errors import LedgerFault, NotAsSealed, NotCanonical
 from prakerja_ledger.evidence.canonical import at_position, run_of_bytes
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
-from prakerja_ledger.evidence.leaves import GrowingLog, LeavesFile, kept_logs
-from prakerja_ledger.evidence.merkle import EMPTY_ROOT
+from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, kept_logs
+from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hashes
 from prakerja_ledger.interfaces.logs import LedgerLogs, Logs
+from prakerja_ledger.ledger.journal import Looking
+from prakerja_ledger.ledger.ledger import Ledger
+from prakerja_ledger.processes import Helpers
 
 _NOTHING: Final = Head(0, EMPTY_ROOT)
 
@@ -43,7 +47,12 @@ class Earlier:
 
 @contextmanager
 def grown(
-    source: Logs, shards: int, *, keep: bool, after: Earlier | None = None
+    source: Logs,
+    shards: int,
+    *,
+    keep: bool,
+    after: Earlier | None = None,
+    processes: int = 1,
 ) -> Iterator[Grown]:
     """The logs of a source that is to be sealed; `keep`: with the hashes of their leaves.
 
@@ -60,7 +69,7 @@ def grown(
             if after and after.leaves and source.looking.head() >= after.checkpoint.size:
                 for hashes in after.leaves.hashes(0):
                     logs[0].append_hashes(hashes)
-            _grow_at_once(source, logs[0])
+            _grow_at_once(source, logs[0], processes)
         else:
             _grow(source, logs)
         for log, head in zip(logs, heads, strict=True):
@@ -74,30 +83,76 @@ def grown(
         yield Grown(logs, asides)
 
 
-def _grow_at_once(source: LedgerLogs, log: GrowingLog) -> None:
-    """A ledger of one shard, many events at a time."""
-    for run in source.runs(log.size):
+def _grow_at_once(source: LedgerLogs, log: GrowingLog, processes: int) -> None:
+    """A ledger of one shard, many events at a time, and by several processes where it is long."""
+    head = source.looking.head()
+    spans = [(at, min(at + _SPAN, head)) for at in range(log.size, head, _SPAN)]
+    if processes < 2 or len(spans) < _FEW_SPANS or source.url.startswith("memory:"):
+        hashes = map(partial(_hashed, source.looking, source.name), spans)
+        _append(source, log, hashes)
+        return
+    with Helpers(
+        processes, _hasher, (source.url,), source=source.name, advice="Nothing was sealed."
+    ) as helpers:
+        answers = [helpers.ask(span) for span in spans]
+        _append(source, log, (one.result() for one in answers))
+
+
+_SPAN: Final = 20_000
+_FEW_SPANS: Final = 6
+"""Below that a process is not worth its start."""
+_RUN: Final = 128
+_Span = tuple[int, int]
+
+
+def _append(source: LedgerLogs, log: GrowingLog, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        for start in range(0, len(piece), BATCH * HASH_BYTES):
+            block = piece[start : start + BATCH * HASH_BYTES]
+            log.append_hashes(
+                [block[at : at + HASH_BYTES] for at in range(0, len(block), HASH_BYTES)]
+            )
+        source.tick(log.size)
+
+
+def _hasher(url: str) -> Callable[[_Span], bytes]:
+    """What a process hashes with."""
+    ledger = Ledger.open(url, create=False)
+
+    def hashed(span: _Span) -> bytes:
+        with ledger.journal.reading() as looking:
+            return _hashed(looking, ledger.journal.url, span)
+
+    return hashed
+
+
+def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
+    """The hashes of the leaves behind a position, up to another. Raises LedgerFault."""
+    lines = list(looking.between((span[0],), (span[1],)))
+    if len(lines) != span[1] - span[0]:
+        raise _unsealable(name, f"of positions {span[0] + 1} to {span[1]} some are missing.")
+    hashes: list[bytes] = []
+    for start in range(0, len(lines), _RUN):
+        run = lines[start : start + _RUN]
+        at = span[0] + start
         try:
-            data = run_of_bytes([one.line for one in run], log.size + 1)
+            data = run_of_bytes([one.line for one in run], at + 1)
         except NotCanonical as error:
-            raise _unsealable(source, f"near position {run[0].position}, {error}") from error
-        if run[-1].position != log.size + len(run):
-            raise _unsealable(source, f"positions behind {log.size} leave one out.")
-        log.extend(data)
+            raise _unsealable(name, f"behind position {at}, {error}") from error
+        hashes += leaf_hashes(data)
+    return b"".join(hashes)
 
 
 def _grow(source: Logs, logs: Sequence[GrowingLog]) -> None:
     """Any other source, event by event."""
     for place, _, event in source.events():
         if event is None:
-            raise _unsealable(source, f"what stands at {place} is no event.")
+            raise _unsealable(source.name, f"what stands at {place} is no event.")
         log = logs[source.shard(place, event, len(logs)) if len(logs) > 1 else 0]
         log.append(at_position(event.stem, log.size + 1))
     for place, wrong in getattr(source, "misfiled", ()):
-        raise _unsealable(source, f"position {place} is filed under a wrong {wrong}.")
+        raise _unsealable(source.name, f"position {place} is filed under a wrong {wrong}.")
 
 
-def _unsealable(source: Logs, problem: str) -> LedgerFault:
-    return LedgerFault(
-        source=source.name, problem=f"{problem} Nothing was sealed; look into it first."
-    )
+def _unsealable(name: str, problem: str) -> LedgerFault:
+    return LedgerFault(source=name, problem=f"{problem} Nothing was sealed; look into it first.")

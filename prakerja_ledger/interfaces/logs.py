@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from itertools import islice
 from typing import Final
 
 from attrs import define, field, frozen
@@ -36,14 +35,13 @@ from prakerja_ledger.interfaces.source import (
     without_collection,
 )
 from prakerja_ledger.ledger.filing import Filing, lost, streams_of
-from prakerja_ledger.ledger.journal import Looking, StoredLine
+from prakerja_ledger.ledger.journal import Looking
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.shards import shard_at, shard_of
 from prakerja_ledger.ledger.streams import name_of
 from prakerja_ledger.ledger.urls import check_source
 
 _BLANKS: Final = b" \t\r"
-_RUN: Final = 128
 _VOID: Final = type_of(EventVoided.kind)
 """The one kind of event that does not say of itself whose stream it belongs to."""
 
@@ -137,8 +135,10 @@ class LedgerLogs:
     """A ledger, as it stands at one moment."""
 
     name: str
+    """The URL without its password."""
+    url: str = field(repr=False)
     looking: Looking
-    _tick: Tick
+    tick: Tick
     shards: int
     claims: bool
     asides: Sequence[Aside] = ()
@@ -159,7 +159,7 @@ class LedgerLogs:
         filing = Filing()
         for count, row in enumerate(filed):
             if not count % TICK_EVERY:
-                self._tick(count)
+                self.tick(count)
             event = _told(row[4])
             if event is not None:
                 if event.type == _VOID:
@@ -181,13 +181,6 @@ class LedgerLogs:
     def lines(self) -> Iterator[Placed]:
         """The same: a ledger holds nothing else."""
         return ((one.position, one.line, _told(one.line)) for one in self.looking.lines())
-
-    def runs(self, after: int) -> Iterator[list[StoredLine]]:
-        """The same behind a position, a number at a time."""
-        lines = self.looking.lines(after)
-        while run := list(islice(lines, _RUN)):
-            self._tick(run[-1].position)
-            yield run
 
     def shard(self, place: int, event: Told, shards: int) -> int:  # noqa: ARG002  # the port's signature
         """That of its position."""
@@ -226,4 +219,4 @@ def open_logs(
         ledger.journal.reading() as looking,
     ):
         shards = len(looking.clocks())
-        yield LedgerLogs(ledger.journal.url, looking, tick, shards, claims=shards == 1)
+        yield LedgerLogs(ledger.journal.url, source, looking, tick, shards, claims=shards == 1)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -29,6 +30,8 @@ from prakerja_ledger.interfaces.cli.words import N_
 from prakerja_ledger.interfaces.growing import Earlier, grown
 from prakerja_ledger.interfaces.logs import FileLogs, open_logs
 from prakerja_ledger.interfaces.whole_file import aside
+
+_MOST_PROCESSES: Final = 8
 
 
 def leaves_beside(checkpoint: Path) -> Path:
@@ -157,7 +160,13 @@ def seal_command(
     with (
         output.progress(words(N_("events"))) as tick,
         open_logs(source, tick=tick) as logs,
-        grown(logs, logs.shards or 1, keep=leaves, after=_earlier(earlier, signer)) as made,
+        grown(
+            logs,
+            logs.shards or 1,
+            keep=leaves,
+            after=_earlier(earlier, signer),
+            processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
+        ) as made,
     ):
         checkpoint = made.checkpoint(signer.verifier.name)
         tally = logs.tally if isinstance(logs, FileLogs) else None
