@@ -58,7 +58,7 @@ load: $(VENV)/.installed-bench servers
 
 ## soak: random histories against the independent reading of the contract, for an hour; a projection
 ## under anything that may happen to it, for half an hour; then runs under faults, which rewrite
-## docs/faults.md (half an hour)
+## docs/faults.md (half an hour); and sealed ledgers tampered with, which rewrite docs/tampering.md
 soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.soak 20000
 	PRAKERJA_EXAMPLES=1500 $(BIN)/python -m pytest -n 2 --dist loadgroup -q tests/test_projection_machine.py
@@ -68,6 +68,7 @@ soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.faults.stock --output build/faults-stock.md
 	$(BIN)/python -m tests.faults.page --sqlite build/faults-sqlite.md \
 		--postgresql build/faults-postgresql.md --stock build/faults-stock.md --output docs/faults.md
+	$(BIN)/python -m tests.tampering --edits 10000 --output docs/tampering.md
 
 ## mutation: change the statement rules one by one and see which tests notice (an hour)
 mutation: $(VENV)/.installed-mutation
