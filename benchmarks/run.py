@@ -28,6 +28,7 @@ from benchmarks import (
     histories,
     plots,
     programme,
+    sealing,
     projecting,
     reading,
     serving,
@@ -321,7 +322,7 @@ OLDER: Final[dict[str, Callable[[Run], str]]] = {
     "start-up": Run.start_up,
 }
 """Parts that give their sections at once."""
-NEWER: Final[dict[str, Part]] = {part.NAME: part for part in programme.PARTS}
+NEWER: Final[dict[str, Part]] = {part.NAME: part for part in (*programme.PARTS, *sealing.PARTS)}
 """Parts with the face of `Part`: to add one is to name it here."""
 RESULTS: Final = Path("benchmarks/results")
 
