@@ -59,7 +59,7 @@ class Tree:
 
     def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
         """An empty tree, or one that goes on: `peaks` from the largest subtree to the smallest."""
-        self.size = size
+        self.size: int = size
         levels = [level for level in range(size.bit_length()) if size >> level & 1]
         self._peaks: dict[int, bytes] = dict(zip(reversed(levels), peaks, strict=True))
 

@@ -26,17 +26,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
-TABLE = ("data", "id", "recordedtime", "source", "specversion", "subject", "time", "type")
-PACKAGES = ("prakerja.package-offered.v1", "prakerja.package-withdrawn.v1")
-PROGRAMME = (
+TABLE: Final = ("data", "id", "recordedtime", "source", "specversion", "subject", "time", "type")
+PACKAGES: Final = ("prakerja.package-offered.v1", "prakerja.package-withdrawn.v1")
+PROGRAMME: Final = (
     "prakerja.package-sales-stopped.v1",
     "prakerja.payments-held.v1",
     "prakerja.payments-resumed.v1",
 )
-VOID = "prakerja.event-voided.v1"
-NEAR = 1000
+VOID: Final = "prakerja.event-voided.v1"
+NEAR: Final = 1000
 
 
 class Untrue(Exception):
@@ -165,11 +165,11 @@ class Event:
 
     def __init__(self, line: bytes) -> None:
         found = list(members(line.decode()))
-        self.given = once([(name, value) for name, value, _ in found])
+        self.given: dict[str, Any] = once([(name, value) for name, value, _ in found])
         event = {name: value for name, value in self.given.items() if name in TABLE}
         kept = {name: text for name, _, text in found if name not in TABLE}
         parts = {"event": event, "format": "prakerja-event-1", **({"kept": kept} if kept else {})}
-        self.stem = canonical(parts)[:-1].encode() + b',"position":'
+        self.stem: bytes = canonical(parts)[:-1].encode() + b',"position":'
 
     def leaf(self, position: int) -> bytes:
         """Its leaf's hash there."""
@@ -202,11 +202,15 @@ class Checkpoint:
         body, blank, below = whole.rpartition("\n\n")
         if not blank or not below.endswith("\n") or any(c < " " and c != "\n" for c in whole):
             raise Untrue("the checkpoint is no signed note")
-        self.text = body + "\n"
+        self.text: str = body + "\n"
         lines = body.split("\n")
-        self.origin, self.size, self.root = lines[0], int(lines[1]), decoded(lines[2])
+        self.origin: str = lines[0]
+        self.size: int = int(lines[1])
+        self.root: bytes = decoded(lines[2])
         heads = [line.split(" ") for line in lines[3:] if line.startswith("shard ")]
-        self.logs = [(int(size), decoded(root)) for _, _, size, root in heads]
+        self.logs: list[tuple[int, bytes]] = [
+            (int(size), decoded(root)) for _, _, size, root in heads
+        ]
         if self.logs:
             shards = [sha(b"\0" + " ".join(head).encode()) for head in heads]
             told = [head[1] for head in heads] == [str(n) for n in range(len(heads))]
@@ -217,8 +221,12 @@ class Checkpoint:
             ):
                 raise Untrue("the checkpoint's root is not that of its shards")
         self.logs = self.logs or [(self.size, self.root)]
-        self.asides = next((int(a.split(" ")[1]) for a in lines[3:] if a.startswith("asides ")), 0)
-        self.asides_root = next((a.split(" ")[2] for a in lines[3:] if a.startswith("asides ")), "")
+        self.asides: int = next(
+            (int(a.split(" ")[1]) for a in lines[3:] if a.startswith("asides ")), 0
+        )
+        self.asides_root: str = next(
+            (a.split(" ")[2] for a in lines[3:] if a.startswith("asides ")), ""
+        )
         self.check(below[:-1].split("\n"), keys)
 
     def check(self, lines: list[str], keys: list[str]) -> None:
@@ -300,8 +308,10 @@ class Log:
     """One log of a history, held against the hashes of its sealed leaves where they are at hand."""
 
     def __init__(self, name: str, size: int, leaves: list[bytes] | None) -> None:
-        self.name, self.size, self.leaves = name, size, leaves
-        self.next = 1
+        self.name: str = name
+        self.size: int = size
+        self.leaves: list[bytes] | None = leaves
+        self.next: int = 1
         self.hashes: list[bytes] = []
         self.found: dict[int, int] = {}
         self.breaks: list[str] = []
