@@ -96,15 +96,13 @@ def test_what_the_first_finds_clean_it_finds_clean(seed, keys, tmp_path):  # noq
 
 @pytest.mark.parametrize("what", LEDGER_EDITS)
 def test_what_the_first_tells_of_a_ledger_it_tells_with_the_same_position(what, ledger, keys, tmp_path):  # noqa: F811
-    if what in ("a stream's number", "an identity more"):
-        pytest.skip("it looks at lines, streams, types and identities, and no further into the tables")
     checkpoint = sealed(ledger, tmp_path, keys)
     statements, expected = LEDGER_EDITS[what]
     doctored(ledger, *statements)
     status, said = second(tmp_path / "doctored.db", keys, checkpoint)
 
     assert status == 4
-    assert {first for _, first, _, _ in expected} <= numbers(said), said
+    assert {first for _, first, _, _ in expected} - {0} <= numbers(said), said
 
 
 @pytest.mark.parametrize("seed", range(100, 112))

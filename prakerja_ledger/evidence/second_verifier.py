@@ -279,9 +279,12 @@ def lines_of(path: Path) -> Iterator[Line]:
     """The lines of an export, or of a SQLite ledger."""
     if is_ledger(path):
         with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as ledger:
-            for place, topic, stream, line in ledger.execute(
-                "SELECT rowid, topic, originator_id, state FROM stored_events ORDER BY rowid"
+            streams: Counter[str] = Counter()
+            for place, topic, stream, number, line in ledger.execute(
+                "SELECT rowid, topic, originator_id, originator_version, state "
+                "FROM stored_events ORDER BY rowid"
             ):
+                streams[stream] += 1
                 try:
                     event = Event(line)
                 except (Untrue, ValueError, RecursionError):
@@ -290,7 +293,8 @@ def lines_of(path: Path) -> Iterator[Line]:
                 named = (event.given.get("source"), event.given.get("id"))
                 asked = "SELECT position FROM identities WHERE source = ? AND id = ?"
                 found = ledger.execute(asked, named).fetchone()
-                yield place, line, event.misfiled(topic, stream, found, place)
+                wrong = event.misfiled(topic, stream, found, place)
+                yield place, line, wrong or ("number" if number != streams[stream] else "")
         return
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -416,6 +420,10 @@ def verify_history(
     if is_ledger(path) and not several:
         moved = ((at, place) for at, place in logs[0].found.items() if at != place)
         wrong += [f"place {place}: position {at}" for at, place in moved]
+        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as ledger:
+            asked = "SELECT (SELECT count(*) FROM identities), (SELECT count(*) FROM stored_events)"
+            identities, events = ledger.execute(asked).fetchone()
+        wrong += [f"{identities} identities of {events} events"] * (identities > events)
     return wrong + ["a line aside: missing"] * aside.total()
 
 
