@@ -29,6 +29,9 @@ _PREFIXES: Final = {
 }
 
 
+_USUAL: Final = {type: prefixes[0] for type, prefixes in _PREFIXES.items() if len(prefixes) == 1}
+
+
 def streams_of(event: Told) -> tuple[str, ...]:
     """The stream that an event belongs to; a void belongs to that of what it voids, one of several."""
     prefixes = _PREFIXES.get(event.type)
@@ -55,7 +58,8 @@ class Filing:
         self._identities += hash((event.source, event.id, position))
         expected = self._versions.get(stream, 0) + 1
         self._versions[stream] = version
-        if stream not in streams_of(event):
+        usual = _USUAL.get(event.type)
+        if (usual is None or stream != usual + event.subject) and stream not in streams_of(event):
             return "stream"
         if topic != event.type:
             return "type"
