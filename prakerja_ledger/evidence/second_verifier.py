@@ -25,6 +25,7 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -278,7 +279,7 @@ Line = tuple[int, bytes, str]
 def lines_of(path: Path) -> Iterator[Line]:
     """The lines of an export, or of a SQLite ledger."""
     if is_ledger(path):
-        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as ledger:
+        with read_only(path) as ledger:
             streams: Counter[str] = Counter()
             for place, topic, stream, number, line in ledger.execute(
                 "SELECT rowid, topic, originator_id, originator_version, state "
@@ -300,6 +301,11 @@ def lines_of(path: Path) -> Iterator[Line]:
         for number, line in enumerate(lines, 1):
             if line.strip(b" \t\r\n"):
                 yield number, line.rstrip(b"\n"), ""
+
+
+def read_only(path: Path) -> closing[sqlite3.Connection]:
+    """A SQLite database that is only looked at."""
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
 def is_ledger(path: Path) -> bool:
@@ -420,7 +426,7 @@ def verify_history(
     if is_ledger(path) and not several:
         moved = ((at, place) for at, place in logs[0].found.items() if at != place)
         wrong += [f"place {place}: position {at}" for at, place in moved]
-        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as ledger:
+        with read_only(path) as ledger:
             asked = "SELECT (SELECT count(*) FROM identities), (SELECT count(*) FROM stored_events)"
             identities, events = ledger.execute(asked).fetchone()
         wrong += [f"{identities} identities of {events} events"] * (identities > events)
