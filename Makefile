@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LEDGER := $(BIN)/prakerja-ledger
 
-.PHONY: demo test setup servers lint types arrows docs bench load soak mutation catalogue clean
+.PHONY: demo test setup servers lint types arrows docs bench load soak fuzz mutation catalogue clean
 
 ## demo: set up, import the documented history into a ledger, print the audit and one trace
 demo: $(VENV)/.installed-cli
@@ -55,6 +55,11 @@ bench: $(VENV)/.installed-bench servers
 ## middle, a minute each; account for every fact, and rewrite that section of docs/performance.md
 load: $(VENV)/.installed-bench servers
 	$(BIN)/python -m benchmarks.run --only serving --output docs/performance.md
+
+## fuzz: every parser of what strangers hand in, ten minutes each, two at a time
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -c "from tests.fuzz.targets import TARGETS; print(*TARGETS, sep='\n')" \
+		| xargs -P 2 -I{} $(BIN)/python -m tests.fuzz {} --seconds $(or $(SECONDS),600)
 
 ## soak: random histories against the independent reading of the contract, for an hour; a projection
 ## under anything that may happen to it, for half an hour; then runs under faults, which rewrite

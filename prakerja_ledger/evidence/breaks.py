@@ -40,6 +40,10 @@ class BreakCode(StrEnum):
     """Two checkpoints that were signed for one log exclude each other."""
     LEAVES = "LEAVES"
     """The file of leaves is not that of the checkpoint."""
+    FILE = "FILE"
+    """A file of a pack is not the one that was signed for."""
+    ANSWER = "ANSWER"
+    """An answer in a pack is not the one that follows from its history."""
 
 
 @frozen(kw_only=True, order=True)

@@ -1,6 +1,7 @@
 """A second verifier of sealed histories, in one file: it needs Python 3.11 and `cryptography`, no more.
 
     python second_verifier.py HISTORY --checkpoint FILE --verifier KEY
+    python second_verifier.py PACK.zip --verifier KEY
     python second_verifier.py PROOF --verifier KEY
 
 HISTORY is an export (.jsonl, .jsonl.gz) or the file of a SQLite ledger; CHECKPOINT.leaves beside the
@@ -8,7 +9,8 @@ checkpoint tells where it differs. Exit status: 0 as sealed, 4 not as sealed, 2 
 
 It is written from the description of the formats and shares no line with the first verifier, so that one
 fault does not blind both. It judges nothing by the programme's law: every line of a file counts as recorded,
-but for those that the checkpoint itself names as lines aside.
+but for those that the checkpoint itself names as lines aside. Nor does it work out what a pack's statements
+say: it sees that they are what was signed.
 """
 
 # ruff: noqa: T201  # a program for itself: it prints, and its errors are texts
@@ -23,11 +25,13 @@ import json
 import sqlite3
 import struct
 import sys
+import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 TABLE: Final = ("data", "id", "recordedtime", "source", "specversion", "subject", "time", "type")
 PACKAGES: Final = ("prakerja.package-offered.v1", "prakerja.package-withdrawn.v1")
@@ -461,6 +465,143 @@ def verify_proof(data: bytes, keys: list[str]) -> str:
     return "\n".join(f"{one['position']} {one['line']!r}" for one in given["events"])
 
 
+LOCAL: Final = struct.Struct("<4s5H3L2H2H2Q")
+LISTED: Final = struct.Struct("<4s6H3L5H2L2H3Q")
+PACKED: Final = (
+    "README.md",
+    "BACA-SAYA.md",
+    "verify.py",
+    "checkpoint",
+    "leaves",
+    "history.jsonl.gz",
+    "history.parquet",
+    "statements.jsonl.gz",
+    "findings.jsonl.gz",
+    "schemes.json",
+)
+"""What a pack holds, in this order; then manifest.json and manifest.note."""
+
+
+def local(name: str, size: int, crc: int) -> bytes:
+    """The header of a file in a pack: of zip's many ways to write it, the one."""
+    made = LOCAL.pack(
+        b"PK\3\4", 45, 0, 0, 0, 33, crc, 2**32 - 1, 2**32 - 1, len(name), 20, 1, 16, size, size
+    )
+    return made[:30] + name.encode() + made[30:]
+
+
+def listed(name: str, size: int, crc: int, offset: int) -> bytes:
+    """The line of a file in the list at the end."""
+    full = (45, 0, 0, 0, 33, crc, 2**32 - 1, 2**32 - 1, len(name), 28, 0, 0, 0)
+    rest = (0o100644 << 16, 2**32 - 1, 1, 24, size, size, offset)
+    made = LISTED.pack(b"PK\1\2", 45 | 3 << 8, *full, *rest)
+    return made[:46] + name.encode() + made[46:]
+
+
+def unpack(pack: Path, folder: Path) -> dict[str, tuple[int, str]]:
+    """Take the files of a pack out: their sizes and SHA-256. Raises Untrue for any other zip file."""
+    found: dict[str, tuple[int, str]] = {}
+    lines, offset = b"", 0
+    with pack.open("rb") as file:
+        for name in (*PACKED, "manifest.json", "manifest.note"):
+            start = file.read(len(local(name, 0, 0)))
+            crc, size = start[14:18], start[-8:]
+            given = int.from_bytes(crc, "little"), int.from_bytes(size, "little")
+            if start != local(name, given[1], given[0]):
+                raise Untrue(f"the pack has not {name} at byte {offset}")
+            found[name] = given[1], copied(file, folder / name, *given)
+            lines += listed(name, given[1], given[0], offset)
+            offset = file.tell()
+        count, end = len(found), offset + len(lines)
+        sizes = (count, count, len(lines), offset)
+        closing = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45 | 3 << 8, 45, 0, 0, *sizes)
+        closing += struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+        closing += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(lines), 2**32 - 1, 0)
+        if file.read(len(lines + closing) + 1) != lines + closing:
+            raise Untrue(f"from byte {offset} on it is not what a pack is")
+    return found
+
+
+def copied(file: IO[bytes], target: Path, crc: int, size: int) -> str:
+    """Copy a file out of a pack: its SHA-256."""
+    digest, found = hashlib.sha256(), 0
+    with target.open("xb") as out:
+        while size:
+            block = file.read(min(size, 1 << 20))
+            if not block:
+                raise Untrue(f"{target.name} is cut off")
+            digest.update(block)
+            found, size = zlib.crc32(block, found), size - len(block)
+            out.write(block)
+    if found != crc:
+        raise Untrue(f"{target.name} is damaged")
+    return digest.hexdigest()
+
+
+def verify_pack(pack: Path, keys: list[str], kept: Checkpoint | None) -> tuple[str, list[str]]:
+    """What a pack is, and all that is wrong with it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = unpack(pack, folder)
+        data = (folder / "manifest.json").read_bytes()
+        manifest = json.loads(data, object_pairs_hook=once)
+        if canonical(manifest).encode() != data or manifest["format"] != "prakerja-pack-1":
+            raise Untrue("the manifest is not written as manifests are")
+        digest = base64.b64encode(sha(data)).decode()
+        log = manifest["log"]
+        check_note(
+            (folder / "manifest.note").read_bytes(), f"prakerja-pack-1\n{log}\n{digest}\n", keys
+        )
+        told = {one["name"]: (one["size"], one["sha256"]) for one in manifest["files"]}
+        if tuple(told) != PACKED:
+            raise Untrue("the manifest does not list the files of a pack")
+        wrong = [
+            f"{one}: not the file that was signed" for one in PACKED if told[one] != found[one]
+        ]
+        if any(one.startswith(("checkpoint:", "history.jsonl.gz:")) for one in wrong):
+            return log, wrong
+        checkpoint = Checkpoint((folder / "checkpoint").read_bytes(), keys)
+        if checkpoint.origin != log or checkpoint.size != manifest["events"]:
+            wrong.append("manifest.json: speaks of another history")
+        leaves = leaves_of(folder / "leaves", checkpoint)
+        if leaves is None:
+            wrong.append("leaves: not those of the checkpoint")
+        history = folder / "history.jsonl.gz"
+        wrong += verify_history(history, checkpoint, leaves)
+        if kept is not None:
+            wrong += verify_history(history, kept, None) if kept.origin == log else ["another log"]
+        return f"{log}: {checkpoint.size} events, as sealed, in a pack as it was signed", wrong
+
+
+def check_note(note: bytes, text: str, keys: list[str]) -> None:
+    """A key that is trusted, of the log's own name, has signed this text."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # the only other package
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PublicKey,
+    )
+
+    name = text.split("\n")[1]
+    body, _, lines = note.decode().partition("\n\n")
+    signatures = lines[:-1].split("\n")
+    if f"{body}\n" != text or len(signatures) != 1 or not lines.endswith("\n"):
+        raise Untrue("the manifest's note is of another manifest")
+    dash, signer, signature = signatures[0].split(" ")
+    for key in keys:
+        own, key_id, rest = key.split("+", 2)
+        raw = decoded(signature)
+        if (
+            own == name
+            and (dash, signer, raw[:4].hex()) == ("\u2014", own, key_id)
+            and decoded(rest)[0] == 1
+        ):
+            try:
+                Ed25519PublicKey.from_public_bytes(decoded(rest)[1:]).verify(raw[4:], text.encode())
+            except InvalidSignature:
+                raise Untrue("the signature of the manifest does not fit") from None
+            return
+    raise Untrue(f"no key that is trusted signs the manifest for {name}")
+
+
 def main() -> int:
     """Check what the command line names; the exit status."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
@@ -470,24 +611,27 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         with asked.source.open("rb") as file:
-            is_proof = file.read(14) == b'{"checkpoint":'
-        if is_proof:
+            start = file.read(14)
+        if start == b'{"checkpoint":':
             print(verify_proof(asked.source.read_bytes(), asked.verifier))
             return 0
-        if asked.checkpoint is None:
+        is_pack = start.startswith(b"PK\3\4")
+        if asked.checkpoint is None and not is_pack:
             parser.error("say --checkpoint FILE")
-        checkpoint = Checkpoint(asked.checkpoint.read_bytes(), asked.verifier)
+        kept = asked.checkpoint and Checkpoint(asked.checkpoint.read_bytes(), asked.verifier)
+        if is_pack:
+            said, wrong = verify_pack(asked.source, asked.verifier, kept)
+            print("\n".join(wrong) if wrong else said)
+            return 4 if wrong else 0
     except (Untrue, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         print(f"not as sealed: {error}")
         return 4
     except OSError as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2
-    leaves = leaves_of(asked.checkpoint.with_name(asked.checkpoint.name + ".leaves"), checkpoint)
-    wrong = verify_history(asked.source, checkpoint, leaves)
-    print(
-        "\n".join(wrong) if wrong else f"{checkpoint.origin}: {checkpoint.size} events, as sealed"
-    )
+    leaves = leaves_of(asked.checkpoint.with_name(asked.checkpoint.name + ".leaves"), kept)
+    wrong = verify_history(asked.source, kept, leaves)
+    print("\n".join(wrong) if wrong else f"{kept.origin}: {kept.size} events, as sealed")
     return 4 if wrong else 0
 
 

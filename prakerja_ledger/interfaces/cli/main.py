@@ -31,7 +31,9 @@ COMMANDS: Final = {
     "seal": ("sealing", "Sign what a history is now."),
     "cosign": ("sealing", "Sign as a witness that a checkpoint was seen."),
     "verify": ("verifying", "Find out whether a history is what it was sealed as."),
-    "prove": ("verifying", "Prove some events of a sealed history, and nothing else of it."),
+    "pack": ("packing", "Make an auditor's pack: a sealed history with its answers."),
+    "receipt": ("packing", "One participant's facts and amounts, proved, on one page."),
+    "prove": ("proving", "Prove some events of a sealed history, and nothing else of it."),
     "simulate": ("simulate", "Write a history like the programme's own, of any size."),
     "completion": ("completion", "Print the completion script of a shell."),
 }

@@ -38,6 +38,8 @@ BREAKS: Final[Mapping[BreakCode, str]] = {
     BreakCode.LEAVES: N_(
         "the file of leaves {detail} is not that of its checkpoint, and is not used"
     ),
+    BreakCode.FILE: N_("{detail} is not the file that was signed for"),
+    BreakCode.ANSWER: N_("{detail} does not say what follows from the history"),
 }
 assert BREAKS.keys() == set(BreakCode), "a kind of break has no sentence"
 

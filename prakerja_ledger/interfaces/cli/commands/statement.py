@@ -25,6 +25,7 @@ from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     json_option,
     language_option,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -37,7 +38,7 @@ from prakerja_ledger.reading.view import View
 
 
 @click.command("statement", short_help="Owed, paid, unpaid, line by line, and why.")
-@click.argument("source")
+@source_argument
 @click.argument("participants", nargs=-1, metavar="[PARTICIPANT]...")
 @view_options
 @json_option
