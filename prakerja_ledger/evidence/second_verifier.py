@@ -48,6 +48,10 @@ class Untrue(Exception):
     """Something is not what it claims to be."""
 
 
+ERRORS: Final = (Untrue, ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error)
+"""What is raised where something is not of the form that it should be."""
+
+
 def sha(data: bytes) -> bytes:
     """SHA-256."""
     return hashlib.sha256(data).digest()
@@ -623,7 +627,7 @@ def main() -> int:
             said, wrong = verify_pack(asked.source, asked.verifier, kept)
             print("\n".join(wrong) if wrong else said)
             return 4 if wrong else 0
-    except (Untrue, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except ERRORS as error:
         print(f"not as sealed: {error}")
         return 4
     except OSError as error:

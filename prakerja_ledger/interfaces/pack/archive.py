@@ -204,7 +204,7 @@ def _header(file: IO[bytes], offset: int, length: int) -> Stored | None:
     *_, crc, _, _, name_length, extra_length = _LOCAL.unpack(start)
     name, extra = file.read(min(name_length, 256)), file.read(min(extra_length, 256))
     if not _NAME.fullmatch(name):
-        raise refused(f"{shown(name)} is no plain name of a file.")
+        raise refused(f"at byte {offset:,}, {shown(name)} is no plain name of a file.")
     size = _LOCAL_EXTRA.unpack(extra)[2] if len(extra) == _LOCAL_EXTRA.size else length
     found = Stored(name.decode(), size, crc, offset)
     if found.header != start + name + extra:
