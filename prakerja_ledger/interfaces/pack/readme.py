@@ -37,8 +37,8 @@ the pack says of itself, and whoever changes a pack can change that too.
 
     {key}
 
-    unzip PACK.zip verify.py
-    python3 verify.py PACK.zip --verifier 'KEY'
+    python3 -m zipfile -e PACK.zip pack
+    python3 pack/verify.py PACK.zip --verifier 'KEY'
 
 With the package itself, which works out statements and findings anew:
 
@@ -52,7 +52,7 @@ That nobody has changed the pack since the holder of the key made it. Not that t
 whether the end of a history was cut off, or two parties were shown two histories, shows only a checkpoint
 that was kept elsewhere. Keep `checkpoint`, and hold the next pack against it:
 
-    prakerja-ledger verify NEXT.zip --checkpoint checkpoint --verifier 'KEY'
+    prakerja-ledger verify NEXT.zip --checkpoint pack/checkpoint --verifier 'KEY'
 
 The histories name participants by random ids. They are personal data all the same.
 """
@@ -83,8 +83,8 @@ bawah hanyalah pengakuan paket ini sendiri, dan siapa pun yang mengubah paket da
 
     {key}
 
-    unzip PAKET.zip verify.py
-    python3 verify.py PAKET.zip --verifier 'KUNCI'
+    python3 -m zipfile -e PAKET.zip paket
+    python3 paket/verify.py PAKET.zip --verifier 'KUNCI'
 
 Dengan paket prakerja-ledger sendiri, yang menghitung ulang pernyataan dan temuan:
 
@@ -99,7 +99,7 @@ menyampaikan semuanya: apakah ujung riwayat dipotong, atau dua pihak diperlihatk
 hanya tampak dari checkpoint yang disimpan di tempat lain. Simpanlah `checkpoint`, lalu bandingkan paket
 berikutnya dengannya:
 
-    prakerja-ledger verify BERIKUTNYA.zip --checkpoint checkpoint --verifier 'KUNCI'
+    prakerja-ledger verify BERIKUTNYA.zip --checkpoint paket/checkpoint --verifier 'KUNCI'
 
 Riwayat menyebut peserta dengan id acak. Data itu tetap data pribadi.
 """
