@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LEDGER := $(BIN)/prakerja-ledger
 
-.PHONY: demo test setup servers lint types arrows docs bench load soak mutation catalogue clean
+.PHONY: demo test setup servers lint types arrows docs bench load soak fuzz mutation catalogue clean
 
 ## demo: set up, import the documented history into a ledger, print the audit and one trace
 demo: $(VENV)/.installed-cli
@@ -56,9 +56,14 @@ bench: $(VENV)/.installed-bench servers
 load: $(VENV)/.installed-bench servers
 	$(BIN)/python -m benchmarks.run --only serving --output docs/performance.md
 
+## fuzz: every parser of what strangers hand in, ten minutes each, two at a time
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -c "from tests.fuzz.targets import TARGETS; print(*TARGETS, sep='\n')" \
+		| xargs -P 2 -I{} $(BIN)/python -m tests.fuzz {} --seconds $(or $(SECONDS),600)
+
 ## soak: random histories against the independent reading of the contract, for an hour; a projection
 ## under anything that may happen to it, for half an hour; then runs under faults, which rewrite
-## docs/faults.md (half an hour)
+## docs/faults.md (half an hour); and sealed ledgers tampered with, which rewrite docs/tampering.md
 soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.soak 20000
 	PRAKERJA_EXAMPLES=1500 $(BIN)/python -m pytest -n 2 --dist loadgroup -q tests/test_projection_machine.py
@@ -68,6 +73,7 @@ soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.faults.stock --output build/faults-stock.md
 	$(BIN)/python -m tests.faults.page --sqlite build/faults-sqlite.md \
 		--postgresql build/faults-postgresql.md --stock build/faults-stock.md --output docs/faults.md
+	$(BIN)/python -m tests.tampering --edits 10000 --output docs/tampering.md
 
 ## mutation: change the statement rules one by one and see which tests notice (an hour)
 mutation: $(VENV)/.installed-mutation

@@ -31,6 +31,7 @@ from benchmarks import (
     programme,
     projecting,
     reading,
+    sealing,
     serving,
     writing,
 )
@@ -324,7 +325,7 @@ OLDER: Final[dict[str, Callable[[Run], str]]] = {
 }
 """Parts that give their sections at once."""
 NEWER: Final[dict[str, Part]] = {
-    part.NAME: part for part in (*programme.PARTS, larger.Larger())
+    part.NAME: part for part in (*programme.PARTS, larger.Larger(), *sealing.PARTS)
 }
 """Parts with the face of `Part`: to add one is to name it here."""
 RESULTS: Final = Path("benchmarks/results")

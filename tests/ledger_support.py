@@ -24,8 +24,10 @@ from prakerja_ledger.domain.errors import Conflict, InvalidField, LedgerFault, R
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.register import Duplicate, Register
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
+from prakerja_ledger.evidence.canonical import told
 from prakerja_ledger.evidence.wire import read_event
 from prakerja_ledger.ledger.feed import FeedPage
+from prakerja_ledger.ledger.filing import Filing
 from prakerja_ledger.ledger.journal import PARTICIPANT_PREFIX, Journal
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.ledger.mapper import RecordedEvent
@@ -425,6 +427,20 @@ class JournalContract:
                 writer.record(enrolment("P-2"))
                 assert (reading.head(), len(list(reading.lines()))) == before
             assert len(list(reader.lines())) == 2
+
+    def test_every_line_is_filed_as_it_says_itself(self, ledger: Ledger, journal: Journal) -> None:
+        """Under its stream, type, number in the stream and identity; a role may be kept from seeing that."""
+        ledger.record_all([enrolment(name) for name in ("P-1", "P\0-2", "P\1-2", "ö")])
+        ledger.record_all([purchase("P-1"), purchase("ö", "bought \0")])
+        with journal.reading() as looking:
+            given, kept, filing = looking.filed(), looking.identities(), Filing()
+            filed = None if given is None else list(given)
+            lines = [(one.position, one.line) for one in looking.lines()]
+            found = None if kept is None else list(kept)
+        if filed is not None:
+            assert [(row[0], row[4]) for row in filed] == lines
+            assert [filing.wrong(row, told(row[4])) for row in filed] == [None] * 6
+            assert found is None or (filing.finds(found), filing.finds(found[1:])) == (True, False)
 
     def test_two_looks_through_the_lines_go_on_side_by_side(self, ledger: Ledger) -> None:
         """Nothing is lost where one is left in the middle."""

@@ -15,7 +15,12 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.holidays import INDONESIA
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.domain.time import day, instant
+from prakerja_ledger.evidence.canonical import canonical_json
+from prakerja_ledger.evidence.merkle import EMPTY_ROOT, check_inclusion
+from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
 from prakerja_ledger.interfaces.history_file import lines_of
+from prakerja_ledger.interfaces.logs import open_logs
+from prakerja_ledger.interfaces.proving import events_proved
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.vault.keys import keys_in
 from prakerja_ledger.vault.person import PersonalField
@@ -73,6 +78,12 @@ def ledger_fault(tmp_path):
             connection.execute("DROP TABLE stored_events")
             connection.commit()
         ledger.record(as_lines(linked())[0])
+
+
+def not_as_sealed(tmp_path):
+    recording(*as_lines(enrolled()), tmp_path=tmp_path)
+    with open_logs(f"sqlite:///{tmp_path}/ledger.db") as logs:
+        events_proved(logs, Checkpoint("ledger.example", (Head(1, EMPTY_ROOT),)), lambda *_: True)
 
 
 def no_such_line(tmp_path):
@@ -233,6 +244,19 @@ SCENARIOS = {
         "send the new fact under a new id, or correct the old one by an event-voided.",
     ),
     e.UnreadableSource: (unreadable, "UNREADABLE_SOURCE", "cannot read ", "."),
+    e.NotCanonical: (
+        lambda _: canonical_json(0.5), "NOT_CANONICAL",
+        "there are no canonical bytes for this: 0.5 is no integer. ",
+        "Compare it with the source that it came from.",
+    ),
+    e.InvalidEvidence: (
+        lambda _: check_inclusion(0, 1, EMPTY_ROOT, EMPTY_ROOT, [EMPTY_ROOT]), "INVALID_EVIDENCE",
+        "the proof is not valid: it has 1 hashes, ", "Ask whoever gave it to you for another copy.",
+    ),
+    e.NotAsSealed: (
+        not_as_sealed, "NOT_AS_SEALED", "sqlite:///",
+        "it does not begin with what the checkpoint says. verify tells where it differs.",
+    ),
     e.LedgerFault: (ledger_fault, "LEDGER_FAULT", "sqlite:///", "."),
     e.NoSuchLine: (no_such_line, "NO_SUCH_LINE", "participant P-1 has no line survey/9. Lines: ", "survey/3."),
     e.CommitInDoubt: (commit_in_doubt, "COMMIT_IN_DOUBT", "sqlite:///", "disk I/O error."),

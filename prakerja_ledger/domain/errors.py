@@ -170,6 +170,27 @@ class UnreadableSource(InvalidInput):
     template = "cannot read {source}: {problem}"
 
 
+class NotCanonical(InvalidInput):
+    """A value has no canonical bytes: a number that JSON readers round, or no JSON value at all."""
+
+    code = "NOT_CANONICAL"
+    template = "there are no canonical bytes for this: {problem} Compare it with the source that it came from."
+
+
+class InvalidEvidence(InvalidInput):
+    """A key, a signed note, a checkpoint, a file of leaves or a proof is not what it should be."""
+
+    code = "INVALID_EVIDENCE"
+    template = "the {kind} is not valid: {problem} Ask whoever gave it to you for another copy."
+
+
+class NotAsSealed(PrakerjaLedgerError):
+    """A history is not what it was sealed as: nothing is proved of it."""
+
+    code = "NOT_AS_SEALED"
+    template = "{source} is not as it was sealed: {problem}"
+
+
 class LedgerFault(PrakerjaLedgerError):
     """The store does not behave as the ledger needs it to."""
 

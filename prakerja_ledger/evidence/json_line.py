@@ -32,9 +32,9 @@ class NotJson(ValueError):
         super().__init__(template.format(**fields))
 
 
-def load_object(line: bytes) -> dict[str, Any]:
+def load_object(line: bytes, *, longest: int = LONGEST_LINE) -> dict[str, Any]:
     """The object on a line. Raises NotJson, and nothing else, whatever the bytes are."""
-    if len(line) > LONGEST_LINE:
+    if len(line) > longest:
         raise overlong()
     _check_nesting(line)
     try:

@@ -36,6 +36,11 @@ class StoredLine:
     line: bytes
 
 
+Filed = tuple[int, str, int, str, bytes, tuple[str, str] | None]
+"""A line as a store files it: position, stream, version in it, topic, the line, and its identity, where
+that stands beside it. A plain tuple: a verification makes one of every event there is."""
+
+
 @frozen(kw_only=True)
 class Intent:
     """What a writer is about to do. A store may lock less for it, and fetch what it needs at once.
@@ -114,6 +119,12 @@ class Looking(Reading, Protocol):
 
     def between(self, after: Sequence[int], upto: Sequence[int]) -> Iterable[StoredLine]:
         """The lines between these clocks, in the order of positions."""
+
+    def filed(self) -> Iterator[Filed] | None:
+        """Every line in the order of positions, as it is filed; None for who may not see that."""
+
+    def identities(self) -> Iterable[tuple[str, str, int]] | None:
+        """Source, id and position of every event, where they are kept apart from the lines."""
 
 
 class Judging(Reading, Protocol):

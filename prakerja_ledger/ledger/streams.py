@@ -241,11 +241,16 @@ def _shard(event: Event, shards: int, identities: Identities) -> int:
 def recorded_event(stream: Stream, version: int, event: Event, line: bytes) -> RecordedEvent:
     """An event of a stream, the first or the hundredth, as the journal appends it."""
     return RecordedEvent(
-        originator_id=stream_name(_kind_of(stream), stream.id),
+        originator_id=name_of(stream),
         originator_version=version,
         event=event,
         line=line,
     )
+
+
+def name_of(stream: Stream) -> str:
+    """The name of a stream."""
+    return stream_name(_kind_of(stream), stream.id)
 
 
 def _kind_of(stream: Stream) -> str:

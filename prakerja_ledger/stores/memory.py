@@ -6,6 +6,7 @@ a new one each time.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -18,7 +19,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource, UnusableConnection
-from prakerja_ledger.ledger.journal import Intent, Plan, StoredLine, closed
+from prakerja_ledger.ledger.journal import Filed, Intent, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 
 _PREFIX: Final = "memory://"
@@ -91,6 +92,21 @@ class MemoryReading:
     def between(self, after: Sequence[int], upto: Sequence[int]) -> list[StoredLine]:
         """The lines between these clocks, in the order of positions."""
         return self._books.lines[after[0] : upto[0]]
+
+    def filed(self) -> Iterator[Filed]:
+        """Every line in the order of recording, as it is filed."""
+        versions: Counter[str] = Counter()
+        for name, one in zip(self._books.names[: self._head], self._books.lines, strict=False):
+            versions[name] += 1
+            yield one.position, name, versions[name], one.topic, one.line, None
+
+    def identities(self) -> Iterator[tuple[str, str, int]]:
+        """Source, id and position of every event."""
+        return (
+            (source, id, position)
+            for (source, id), position in list(self._books.identities.items())
+            if position <= self._head
+        )
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""

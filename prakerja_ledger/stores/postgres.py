@@ -33,6 +33,7 @@ from prakerja_ledger.domain.errors import (
 )
 from prakerja_ledger.ledger.journal import (
     Conditional,
+    Filed,
     Intent,
     Journal,
     Marks,
@@ -165,6 +166,21 @@ class PostgresReading:
         """The lines between these clocks, in the order of positions."""
         found = self._cursor().execute(self._reads.between, bounds(after, upto))
         return [StoredLine(*row) for row in found]
+
+    def filed(self) -> Iterator[Filed] | None:
+        """Every line in the order of positions, as it is filed; None for a role that may only call."""
+        return self._filed() if self._reads.filed else None
+
+    def _filed(self) -> Iterator[Filed]:
+        with self._pages() as rows:
+            rows.execute(self._reads.filed, binary=True)
+            for position, stream, version, topic, line, source, id in rows:
+                identity = (original(source or ""), original(id or ""))
+                yield position, original(stream), version, topic, line, identity
+
+    def identities(self) -> Iterable[tuple[str, str, int]] | None:
+        """They stand with the lines."""
+        return None
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""

@@ -446,6 +446,8 @@ class ReadStatements:
     stream: str
     streams: str
     lines: str
+    filed: str
+    """Of a role that may select."""
     clocks: str
     """How far each shard has come."""
     touched: str
@@ -489,6 +491,7 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
             streams=f"SELECT * FROM {schema}.streams_between(%s::text, %s::text)",
             lines=f"SELECT * FROM {schema}.lines(%s::bigint)",
+            filed="",
             clocks=f"SELECT * FROM {schema}.clocks()",
             touched=f"SELECT * FROM {schema}.touched({_BOUNDS})",
             between=f"SELECT * FROM {schema}.between_clocks({_BOUNDS})",
@@ -500,6 +503,10 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
         stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
         streams=_body("streams_body", schema, "%s::text", "%s::text"),
         lines=_body("lines_body", schema, "%s::bigint"),
+        filed=(
+            "SELECT notification_id, originator_id, originator_version, topic, state, source, id "
+            f"FROM {schema}.stored_events ORDER BY notification_id"
+        ),
         clocks=_body("clocks_body", schema),
         touched=_body("touched_body", schema, *_BOUNDS.split(", ")),
         between=_body("between_body", schema, *_BOUNDS.split(", ")),

@@ -32,7 +32,15 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
-from prakerja_ledger.ledger.journal import Intent, Journal, Marks, Plan, StoredLine, closed
+from prakerja_ledger.ledger.journal import (
+    Filed,
+    Intent,
+    Journal,
+    Marks,
+    Plan,
+    StoredLine,
+    closed,
+)
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
@@ -106,6 +114,21 @@ class SQLiteReading:
             (after[0], upto[0]),
         )
         return [StoredLine(*row) for row in rows]
+
+    def filed(self) -> Iterator[Filed]:
+        """Every line in the order of recording, as it is filed."""
+        rows = self._cursor.connection.execute(
+            "SELECT rowid, originator_id, originator_version, topic, state, NULL "
+            "FROM stored_events ORDER BY rowid"
+        )
+        rows.row_factory = None
+        return rows
+
+    def identities(self) -> Iterator[tuple[str, str, int]]:
+        """Source, id and position of every event."""
+        rows = self._cursor.connection.execute("SELECT source, id, position FROM identities")
+        rows.row_factory = None
+        return rows
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""

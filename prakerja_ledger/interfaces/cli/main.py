@@ -31,6 +31,13 @@ COMMANDS: Final = {
     ),
     "schema": ("administration", "Print or run the SQL that makes a ledger."),
     "doctor": ("administration", "Examine a ledger: what is unsafe, and how to mend it."),
+    "keygen": ("sealing", "Make a key that seals a history."),
+    "seal": ("sealing", "Sign what a history is now."),
+    "cosign": ("sealing", "Sign as a witness that a checkpoint was seen."),
+    "verify": ("verifying", "Find out whether a history is what it was sealed as."),
+    "pack": ("packing", "Make an auditor's pack: a sealed history with its answers."),
+    "receipt": ("packing", "One participant's facts and amounts, proved, on one page."),
+    "prove": ("proving", "Prove some events of a sealed history, and nothing else of it."),
     "simulate": ("simulate", "Write a history like the programme's own, of any size."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
@@ -117,7 +124,11 @@ def _quietly() -> int:
 
 
 def _run() -> Any:
-    from prakerja_ledger.domain.errors import InvalidInput, PrakerjaLedgerError  # noqa: PLC0415
+    from prakerja_ledger.domain.errors import (  # noqa: PLC0415
+        InvalidInput,
+        NotAsSealed,
+        PrakerjaLedgerError,
+    )
 
     try:
         return cli.main(standalone_mode=False) or Status.DONE
@@ -132,6 +143,9 @@ def _run() -> Any:
     except InvalidInput as error:
         _say(_in_words(error))
         return Status.WRONG_USAGE
+    except NotAsSealed as error:
+        _say(_in_words(error))
+        return Status.NOT_AS_SEALED
     except PrakerjaLedgerError as error:
         _say(_in_words(error))
         return Status.FAULT

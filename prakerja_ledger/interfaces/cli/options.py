@@ -24,6 +24,7 @@ from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.domain.time import WIB, Instant, day, known_at
 from prakerja_ledger.interfaces.asked import MEMORY_LIMIT, Asked, Engine
 from prakerja_ledger.interfaces.cli.words import LANGUAGES, Words, words_for
+from prakerja_ledger.interfaces.pack.sniffing import is_pack
 from prakerja_ledger.reading.view import View
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,6 +63,44 @@ def today() -> date:
     from datetime import UTC  # noqa: PLC0415  # beside its only use
 
     return (datetime.now(UTC) + WIB).date()
+
+
+def _opened(
+    ctx: click.Context,
+    param: click.Parameter,
+    value: Any,
+) -> Any:
+    """Of a pack the history in it, until the command ends; any other source as it is."""
+    if isinstance(value, tuple):
+        return tuple(_opened(ctx, param, one) for one in value)
+    if not is_pack(value):
+        return value
+    from prakerja_ledger.interfaces.pack.opened import history_of  # noqa: PLC0415  # hardly ever asked for
+
+    path = ctx.with_resource(history_of(value))
+    ctx.meta[f"{_NAME}{path}"] = value
+    return path
+
+
+_NAME: Final = "prakerja_ledger.source."
+
+
+def name_of(source: str) -> str:
+    """A source by the name that somebody gave it: of the history in a pack, that of the pack."""
+    name: str = click.get_current_context().meta.get(f"{_NAME}{source}", source)
+    return name
+
+
+def source_argument(command: F) -> F:
+    """SOURCE: a history, a pack or a ledger."""
+    return click.argument("source", callback=_opened)(command)
+
+
+def histories_argument(command: F) -> F:
+    """One history or more, or packs."""
+    return click.argument(
+        "histories", nargs=-1, required=True, metavar="HISTORY...", callback=_opened
+    )(command)
 
 
 def view_options(command: F) -> F:

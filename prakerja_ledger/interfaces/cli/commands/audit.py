@@ -20,6 +20,8 @@ from prakerja_ledger.interfaces.cli.options import (
     engine_options,
     holidays_option,
     language_option,
+    name_of,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -148,7 +150,7 @@ def _page_by_engine(whole: WholeReader) -> Page:
 
 
 @click.command("audit", short_help="The one-page answer for a whole history.")
-@click.argument("source")
+@source_argument
 @view_options
 @engine_options
 @holidays_option
@@ -179,7 +181,7 @@ def audit_command(
 
 
 def _show(words: Words, speaker: Speaker, page: Page) -> None:
-    output.heading(words(N_("Audit of {source}"), source=speaker.name))
+    output.heading(words(N_("Audit of {source}"), source=name_of(speaker.name)))
     click.echo(view_line(words, speaker.view))
     click.echo()
     _show_counts(words, speaker, page)

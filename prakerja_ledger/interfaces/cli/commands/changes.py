@@ -19,6 +19,7 @@ from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     json_option,
     language_option,
+    source_argument,
     words_of,
 )
 from prakerja_ledger.interfaces.cli.status import Status
@@ -42,7 +43,7 @@ class ViewType(click.ParamType[View]):
 
 
 @click.command("diff", short_help="What moved between two views, and what moved it.")
-@click.argument("source")
+@source_argument
 @click.argument("participants", nargs=-1, metavar="[PARTICIPANT]...")
 @click.option("--from", "first", type=ViewType(), required=True, help="The first view.")
 @click.option("--to", "second", type=ViewType(), required=True, help="The second view.")

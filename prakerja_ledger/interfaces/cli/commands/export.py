@@ -19,6 +19,7 @@ from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     language_option,
     programme_with,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export", short_help="Write a source as a history, or as a journal of its money.")
-@click.argument("source")
+@source_argument
 @click.option(
     "--output", "target", type=click.Path(), metavar="FILE", help="Default: standard output."
 )

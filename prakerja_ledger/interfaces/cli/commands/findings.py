@@ -25,6 +25,7 @@ from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     json_option,
     language_option,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -36,7 +37,7 @@ from prakerja_ledger.reading.finding import Code, Finding
 
 
 @click.command("findings", short_help="Facts that break a rule.")
-@click.argument("source")
+@source_argument
 @view_options
 @click.option("--code", type=click.Choice([c.value for c in Code]), help="Only this finding.")
 @json_option

@@ -16,6 +16,7 @@ from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.whole import complain_of_engine
 from prakerja_ledger.interfaces.cli.options import (
     engine_options,
+    histories_argument,
     json_option,
     language_option,
     programme_with,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check", short_help="Read and judge histories without recording.")
-@click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
+@histories_argument
 @json_option
 @engine_options
 @language_option
@@ -149,7 +150,7 @@ def status_of(tallies: list[Tally]) -> Status:
 
 
 @click.command("import", short_help="Record a history into a ledger.")
-@click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
+@histories_argument
 @click.option(
     "--ledger",
     "url",

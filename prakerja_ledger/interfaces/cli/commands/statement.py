@@ -24,6 +24,7 @@ from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     json_option,
     language_option,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @click.command("statement", short_help="Owed, paid, unpaid, line by line, and why.")
-@click.argument("source")
+@source_argument
 @click.argument("participants", nargs=-1, metavar="[PARTICIPANT]...")
 @view_options
 @json_option

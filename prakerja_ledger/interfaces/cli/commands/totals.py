@@ -23,6 +23,7 @@ from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     json_option,
     language_option,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -35,7 +36,7 @@ from prakerja_ledger.reading import totals as sums
 
 
 @click.command("totals", short_help="Sums of the lines by wave, cause, owner and more.")
-@click.argument("source")
+@source_argument
 @click.option(
     "--by", type=click.Choice(list(sums.GROUPINGS)), required=True, help="What to group by."
 )

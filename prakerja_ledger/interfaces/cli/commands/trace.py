@@ -23,6 +23,7 @@ from prakerja_ledger.interfaces.cli.commands.reader import (
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     language_option,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -35,7 +36,7 @@ from prakerja_ledger.reading.view import View, events_in_view
 
 
 @click.command("trace", short_help="One participant explained.")
-@click.argument("source")
+@source_argument
 @click.argument("participant")
 @click.option("--line", "only", metavar="LINE", help="Only this line, such as post-training/1.")
 @view_options

@@ -25,6 +25,7 @@ from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     json_option,
     language_option,
+    source_argument,
     view_of,
     view_options,
     words_of,
@@ -49,7 +50,7 @@ UNPAID_COLUMNS = (
 
 
 @click.command("unpaid", short_help="Every unpaid line, the longest overdue first.")
-@click.argument("source")
+@source_argument
 @view_options
 @click.option("--cause", type=click.Choice([c.value for c in Cause]), help="Only this first cause.")
 @click.option("--owner", type=click.Choice([o.value for o in Owner]), help="Only this owner.")

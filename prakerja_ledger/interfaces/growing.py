@@ -1,0 +1,158 @@
+"""A source's logs, hashed to be sealed; behind an earlier seal only what came since, where that will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+from attrs import frozen
+
+from prakerja_ledger.domain.errors import LedgerFault, NotAsSealed, NotCanonical
+from prakerja_ledger.evidence.canonical import at_position, run_of_bytes
+from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
+from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, kept_logs
+from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hashes
+from prakerja_ledger.interfaces.logs import LedgerLogs, Logs
+from prakerja_ledger.ledger.journal import Looking
+from prakerja_ledger.ledger.ledger import Ledger
+from prakerja_ledger.processes import Helpers
+
+_NOTHING: Final = Head(0, EMPTY_ROOT)
+
+
+@frozen
+class Grown:
+    """All logs of a source, hashed."""
+
+    logs: Sequence[GrowingLog]
+    asides: GrowingLog
+
+    def checkpoint(self, origin: str) -> Checkpoint:
+        """What is to be signed."""
+        aside = self.asides.head()
+        return Checkpoint(
+            origin, tuple(log.head() for log in self.logs), aside if aside.size else None
+        )
+
+
+@frozen
+class Earlier:
+    """What was sealed before of the same history."""
+
+    checkpoint: Checkpoint
+    leaves: LeavesFile | None
+
+
+@contextmanager
+def grown(
+    source: Logs,
+    shards: int,
+    *,
+    keep: bool,
+    after: Earlier | None = None,
+    processes: int = 1,
+) -> Iterator[Grown]:
+    """The logs of a source that is to be sealed; `keep`: with the hashes of their leaves.
+
+    It is sealed as what goes on `after` an earlier checkpoint: of a ledger of one shard whose leaves are at
+    hand only what came since is read. Raises LedgerFault where it is no history that can be sealed,
+    NotAsSealed where it does not go on after the earlier one.
+    """
+    heads = after.checkpoint.logs if after else (_NOTHING,) * shards
+    if len(heads) != shards:
+        raise NotAsSealed(source=source.name, problem="the checkpoint is of another ledger.")
+    stops = [(head.size,) for head in heads]
+    with kept_logs([*stops, ()], keep=keep) as (*logs, asides):
+        if isinstance(source, LedgerLogs) and source.claims:
+            if after and after.leaves and source.looking.head() >= after.checkpoint.size:
+                for hashes in after.leaves.hashes(0):
+                    logs[0].append_hashes(hashes)
+            _grow_at_once(source, logs[0], processes)
+        else:
+            _grow(source, logs)
+        for log, head in zip(logs, heads, strict=True):
+            if log.head().size < head.size or (head.size and log.roots[head.size] != head.root):
+                raise NotAsSealed(
+                    source=source.name,
+                    problem="it, or the file of leaves, does not begin with what the earlier "
+                    "checkpoint says. Nothing was sealed; verify tells where it differs.",
+                )
+        asides.append_hashes([one.leaf for one in source.asides])
+        yield Grown(logs, asides)
+
+
+def _grow_at_once(source: LedgerLogs, log: GrowingLog, processes: int) -> None:
+    """A ledger of one shard, many events at a time, and by several processes where it is long."""
+    head = source.looking.head()
+    spans = [(at, min(at + _SPAN, head)) for at in range(log.size, head, _SPAN)]
+    if processes < 2 or len(spans) < _FEW_SPANS or source.url.startswith("memory:"):
+        hashes = map(partial(_hashed, source.looking, source.name), spans)
+        _append(source, log, hashes)
+        return
+    with Helpers(
+        processes, _hasher, (source.url,), source=source.name, advice="Nothing was sealed."
+    ) as helpers:
+        answers = [helpers.ask(span) for span in spans]
+        _append(source, log, (one.result() for one in answers))
+
+
+_SPAN: Final = 20_000
+_FEW_SPANS: Final = 6
+"""Below that a process is not worth its start."""
+_RUN: Final = 128
+_Span = tuple[int, int]
+
+
+def _append(source: LedgerLogs, log: GrowingLog, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        for start in range(0, len(piece), BATCH * HASH_BYTES):
+            block = piece[start : start + BATCH * HASH_BYTES]
+            log.append_hashes(
+                [block[at : at + HASH_BYTES] for at in range(0, len(block), HASH_BYTES)]
+            )
+        source.tick(log.size)
+
+
+def _hasher(url: str) -> Callable[[_Span], bytes]:
+    """What a process hashes with."""
+    ledger = Ledger.open(url, create=False)
+
+    def hashed(span: _Span) -> bytes:
+        with ledger.journal.reading() as looking:
+            return _hashed(looking, ledger.journal.url, span)
+
+    return hashed
+
+
+def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
+    """The hashes of the leaves behind a position, up to another. Raises LedgerFault."""
+    lines = list(looking.between((span[0],), (span[1],)))
+    if len(lines) != span[1] - span[0]:
+        raise _unsealable(name, f"of positions {span[0] + 1} to {span[1]} some are missing.")
+    hashes: list[bytes] = []
+    for start in range(0, len(lines), _RUN):
+        run = lines[start : start + _RUN]
+        at = span[0] + start
+        try:
+            data = run_of_bytes([one.line for one in run], at + 1)
+        except NotCanonical as error:
+            raise _unsealable(name, f"behind position {at}, {error}") from error
+        hashes += leaf_hashes(data)
+    return b"".join(hashes)
+
+
+def _grow(source: Logs, logs: Sequence[GrowingLog]) -> None:
+    """Any other source, event by event."""
+    for place, _, event in source.events():
+        if event is None:
+            raise _unsealable(source.name, f"what stands at {place} is no event.")
+        log = logs[source.shard(place, event, len(logs)) if len(logs) > 1 else 0]
+        log.append(at_position(event.stem, log.size + 1))
+    for place, wrong in getattr(source, "misfiled", ()):
+        raise _unsealable(source.name, f"position {place} is filed under a wrong {wrong}.")
+
+
+def _unsealable(name: str, problem: str) -> LedgerFault:
+    return LedgerFault(source=name, problem=f"{problem} Nothing was sealed; look into it first.")

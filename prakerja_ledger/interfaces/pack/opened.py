@@ -1,0 +1,52 @@
+"""A pack as a SOURCE: its history is taken out to a temporary folder, and read as any other."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prakerja_ledger.interfaces.pack import manifest as made_of
+from prakerja_ledger.interfaces.pack.archive import Archive, refused
+
+
+def listed(archive: Archive) -> made_of.Manifest:
+    """The manifest of an archive that has just the files of a pack. Raises InvalidEvidence."""
+    if tuple(archive.files) != made_of.ALL:
+        missing = [name for name in made_of.ALL if name not in archive.files]
+        more = [name for name in archive.files if name not in made_of.ALL]
+        said = [f"{name} is missing" for name in missing] + [
+            f"{name} is no file of one" for name in more
+        ]
+        raise refused(f"{', '.join(said) or 'its files stand in another order'}.")
+    return made_of.Manifest.read(archive.read(made_of.MANIFEST, made_of.LONGEST))
+
+
+def unpack(archive: Archive, manifest: made_of.Manifest, name: str, folder: Path) -> Path:
+    """Take out one file, which must be the one that the manifest lists."""
+    path = folder / name
+    with path.open("xb") as file:
+        for block in archive.blocks(name):
+            file.write(block)
+    if archive.measure(name) != manifest.files[name]:
+        raise refused(f"{name} is not the file that its manifest lists.")
+    return path
+
+
+@contextmanager
+def history_of(pack: str) -> Iterator[str]:
+    """The path of the history in a pack, for as long as the context lasts.
+
+    What the manifest says of it is checked, and not who signed that: `verify` does. Raises
+    InvalidEvidence.
+    """
+    # whoever has no Parquet reader reads the lines; they are the same history
+    name = made_of.COLUMNS if importlib.util.find_spec("pyarrow") else made_of.HISTORY
+    with (
+        tempfile.TemporaryDirectory(prefix="prakerja-pack-") as folder,
+        Archive.opened(Path(pack)) as archive,
+    ):
+        yield os.fspath(unpack(archive, listed(archive), name, Path(folder)))

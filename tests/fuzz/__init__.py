@@ -1,0 +1,1 @@
+"""Parsers of what strangers hand in, under bytes that a coverage-guided fuzzer makes up."""
