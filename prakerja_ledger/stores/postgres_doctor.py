@@ -177,7 +177,7 @@ def _schema(cursor: Cursor[Any], rights: Rights) -> Iterator[Check]:
             "Recorded facts could be changed, or positions left out. Enable them, and find out who "
             "disabled them.",
         )
-    if not rights.by_call:
+    if not (rights.by_call or rights.limited):  # who does not see all rows cannot count them
         yield from _heads(cursor, rights)
 
 
@@ -214,8 +214,7 @@ def _role(cursor: Cursor[Any], rights: Rights) -> Iterator[Check]:
             f"{s}_reader.",
         )
     else:
-        may = "only read" if rights.writes is None else ("call" if rights.by_call else "insert")
-        yield safe("role", f"{rights.role}, may {may}")
+        yield safe("role", f"{rights.role}, {_may(cursor, rights)}")
     others = cursor.execute(
         "SELECT DISTINCT coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC') "
         "FROM pg_class AS c, aclexplode(c.relacl) AS a "
@@ -230,6 +229,18 @@ def _role(cursor: Cursor[Any], rights: Rights) -> Iterator[Check]:
         if others
         else "as made",
         "Nobody needs to update, delete, truncate or add triggers. Revoke those rights.",
+    )
+
+
+def _may(cursor: Cursor[Any], rights: Rights) -> str:
+    """What the role may do, in a few words."""
+    if rights.limited:
+        waves = _one(cursor, f"SELECT {rights.schema}.granted_waves()")
+        return f"may only read, of waves {', '.join(map(str, sorted(waves))) or 'none'}"
+    if rights.outcomes:
+        return "may call, to record outcomes of transfers"
+    return "may " + (
+        "only read" if rights.writes is None else "call" if rights.by_call else "insert"
     )
 
 
