@@ -1,14 +1,14 @@
 # Everything a fresh machine needs to run or test the project is installed by these targets.
 # Needed beforehand: Python 3.11 or later with venv, and make. For `make test` also Linux and either
 # Debian's apt-get with root or sudo, or what scripts/install_servers.sh would install, by hand:
-# PostgreSQL 15 or later, PgBouncer, fuse3, strace, hledger, ledger, and Java 17 or later.
+# PostgreSQL 15 or later, PgBouncer, fuse3, strace, SQLsmith, hledger, ledger, and Java 17 or later.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LEDGER := $(BIN)/prakerja-ledger
 
-.PHONY: demo test setup servers lint types arrows docs bench load soak mutation catalogue clean
+.PHONY: demo test setup servers lint types arrows docs bench load soak fuzz mutation catalogue clean
 
 ## demo: set up, import the documented history into a ledger, print the audit and one trace
 demo: $(VENV)/.installed-cli
@@ -68,6 +68,10 @@ soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.faults.stock --output build/faults-stock.md
 	$(BIN)/python -m tests.faults.page --sqlite build/faults-sqlite.md \
 		--postgresql build/faults-postgresql.md --stock build/faults-stock.md --output docs/faults.md
+
+## fuzz: a minute of SQLsmith as each role of a PostgreSQL ledger (PRAKERJA_FUZZ_SEED chooses other statements)
+fuzz: $(VENV)/.installed-test servers
+	PRAKERJA_FUZZ_SECONDS=60 $(BIN)/python -m pytest -q -s tests/test_sqlsmith.py
 
 ## mutation: change the statement rules one by one and see which tests notice (an hour)
 mutation: $(VENV)/.installed-mutation

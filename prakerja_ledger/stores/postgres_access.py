@@ -50,8 +50,9 @@ _WAVES: Final = """\
 -- The wave that holds, as a statement of all that is recorded has it: the latest correction that is not
 -- voided, by when it happened, was learned of and was recorded; else the enrolment.
 CREATE FUNCTION {s}.wave_of(stream text) RETURNS bigint
-    LANGUAGE sql STABLE SET search_path = '' AS $$
-    WITH events AS (
+    LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (WITH events AS (
         SELECT e.topic, e.source, e.id, e.notification_id, {s}.said(e.state) AS said
         FROM {s}.stored_events AS e
         WHERE e.originator_id = stream AND e.topic IN ('{enrolled}', '{corrected}', '{voided}')
@@ -61,8 +62,8 @@ CREATE FUNCTION {s}.wave_of(stream text) RETURNS bigint
         AND v.said #>> '{{data,source}}' = e.source AND v.said #>> '{{data,id}}' = e.id)
     ORDER BY e.topic = '{corrected}' DESC, {s}.instant(e.said ->> 'time') DESC,
         {s}.instant(coalesce(e.said ->> 'recordedtime', e.said ->> 'time')) DESC, e.notification_id DESC
-    LIMIT 1
-$$;
+    LIMIT 1);
+END $$;
 
 CREATE TABLE {s}.participant_waves (
     originator_id text COLLATE "C" PRIMARY KEY,
@@ -75,7 +76,11 @@ DECLARE
     held bigint;
 BEGIN
     BEGIN
-        held := {s}.wave_of(NEW.originator_id);
+        IF NEW.originator_version = 1 THEN -- the enrolment: no other event of the stream speaks of a wave yet
+            held := ({s}.said(NEW.state) #>> '{{data,wave}}')::bigint;
+        ELSE
+            held := {s}.wave_of(NEW.originator_id);
+        END IF;
     EXCEPTION WHEN data_exception THEN
         held := NULL; -- no ledger wrote that; what it holds is for others to find
     END;
