@@ -216,3 +216,22 @@ def test_doctor_says_what_a_role_may(url: str):
         "wave_reader": "may only read, of waves none",
         "auditor": "may only read",
     }
+
+
+UNDONE = {
+    "rights of the roles": "GRANT UPDATE ON {s}.heads TO {s}_writer",
+    "guards of readers by wave": "ALTER TABLE {s}.events_by_wave DISABLE ROW LEVEL SECURITY",
+    "waves of participants": "UPDATE {s}.participant_waves SET wave = 9",
+}
+
+
+@pytest.mark.parametrize("subject", [None, *UNDONE])
+def test_doctor_finds_what_was_done_to_roles_and_waves(url: str, subject: str | None):
+    """As an auditor, who may see all of it and can do nothing about it."""
+    s = schema_of(url)
+    with connect(without_options(url)) as connection:
+        if subject is not None:
+            connection.execute(UNDONE[subject].format(s=s))
+    checks = postgres_doctor.examine(logged_in(url, "auditor"))
+    found = {c.subject: c.verdict.name for c in checks if c.subject in UNDONE}
+    assert found == {one: "UNSAFE" if one == subject else "SAFE" for one in UNDONE}

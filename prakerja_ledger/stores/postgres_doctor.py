@@ -12,6 +12,7 @@ from psycopg.rows import tuple_row
 
 from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
 from prakerja_ledger.stores.postgres import connected, told, unreadable
+from prakerja_ledger.stores.postgres_doctor_access import access
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
 from prakerja_ledger.stores.postgres_schema import apply, script
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
@@ -55,6 +56,7 @@ def _checks(connection: Connection[Any], url: PostgresURL, rights: Rights) -> It
     yield from _way(connection, cursor, url)
     yield from _schema(cursor, rights)
     yield from _role(cursor, rights)
+    yield from access(cursor, rights)
     yield from _holders(cursor)
 
 

@@ -115,6 +115,7 @@ ROLES: Final = (
         reads="everything, and who may do what",
         records="nothing",
         selects=(*_RECORDED, "participant_waves", "wave_grants", "who_may"),
+        calls=("wave_of(text)", "said(bytea)", "instant(text)"),
     ),
     Role(
         name="key_keeper",
