@@ -319,7 +319,7 @@ def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
     from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
 
     with (
-        Ledger.open(url, programme=programme, create=False) as ledger,
+        Ledger.open(url, programme=programme, read_only=True) as ledger,
         ledger.journal.reading() as reading,
     ):
         streams = ledger.streams(reading)
@@ -338,7 +338,7 @@ def recorded_lines(source: str, programme: Programme, tally: Tally) -> Iterator[
     if is_ledger(source):
         from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
 
-        with Ledger.open(source, programme=programme, create=False) as ledger:
+        with Ledger.open(source, programme=programme, read_only=True) as ledger:
             yield from ledger.lines()
         return
     with without_collection():

@@ -29,6 +29,7 @@ from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.journal import Journal
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.observing import observed
+from prakerja_ledger.ledger.read_only import Readable, ReadOnlyJournal
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
 from prakerja_ledger.ledger.urls import check_url, imported, without_password
@@ -82,6 +83,9 @@ class Opener(Protocol):
     def open_journal(self, url: str, *, create: bool) -> Journal:
         """The journal behind a URL."""
 
+    def open_to_read(self, url: str) -> Readable:
+        """The same for who only reads; one that is there."""
+
 
 @define(eq=False)
 class Ledger(Asking):
@@ -126,6 +130,7 @@ class Ledger(Asking):
         programme: Programme = KARTU_PRAKERJA,
         clock: Clock = system_clock,
         create: bool = True,
+        read_only: bool = False,
     ) -> Self:
         """Open the ledger behind a URL.
 
@@ -133,7 +138,8 @@ class Ledger(Asking):
         `memory://name`, which ends with the process. `programme` is the law it judges by. `clock` is a
         function that takes nothing and gives an aware datetime: it stamps what has no recordedtime, and
         says which day today is. `create=False` refuses a ledger that does not exist yet; on PostgreSQL
-        none is made here, but by the command `schema`. Raises UnreadableSource, and InvalidField for
+        none is made here, but by the command `schema`. `read_only` opens one that is there to be read:
+        nothing is made beside a SQLite file, and recording is a LedgerFault. Raises UnreadableSource, and InvalidField for
         another programme or clock than these can be; then nothing was created.
         """
         check_url(url)
@@ -145,6 +151,8 @@ class Ledger(Asking):
                 source=without_password(url), problem=f"no store for this URL. Known: {known}"
             )
         store: Opener = imported(STORES[scheme], scheme)
+        if read_only:
+            return cls(ReadOnlyJournal(store.open_to_read(url)), programme, clock)
         return cls(store.open_journal(url, create=create), programme, clock)
 
     def close(self) -> None:

@@ -220,3 +220,8 @@ def open_journal(url: str, *, create: bool) -> MemoryJournal:
             if name:
                 _named[name] = books
     return MemoryJournal(url, books)
+
+
+def open_to_read(url: str) -> MemoryJournal:
+    """The journal behind `memory://name`, which is there."""
+    return open_journal(url, create=False)

@@ -704,6 +704,11 @@ def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001 
     return PostgresJournal(parsed, LedgerDatastore(parsed), rights)
 
 
+def open_to_read(url: str) -> PostgresJournal:
+    """The same: a look is a transaction that the server holds to reading."""
+    return open_journal(url, create=False)
+
+
 def connected(url: PostgresURL, *, autocommit: bool = True) -> Connection[Any]:
     """A connection of its own, for what is asked once. Raises UnreadableSource."""
     try:
