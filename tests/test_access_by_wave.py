@@ -116,6 +116,15 @@ def test_every_reading_command_answers_as_on_a_history_of_those_participants_alo
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("command", [("statement", *AS_OF), ("totals", "--by", "wave", *AS_OF), ("export",)], ids=" ".join)
+def test_who_is_shown_a_part_is_told_so(world: World, command: tuple[str, ...]):
+    """On standard error, beside the answer: nobody should take it for the whole."""
+    waves = ", ".join(map(str, world.waves))
+    limited, full = (run(command[0], url, *command[1:]) for url in (world.limited, world.url))
+    assert limited.err.endswith(f"you see the participants of these waves alone: {waves}.\n")
+    assert "of these waves" not in full.err
+
+
 def test_they_trace_their_own_and_meet_nobody_else(world: World):
     for participant in sorted(world.names)[:3]:
         full, theirs = (run("trace", it, *AS_OF, "--", participant) for it in (world.url, world.limited))

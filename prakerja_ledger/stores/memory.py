@@ -80,6 +80,10 @@ class MemoryReading:
             if lines:
                 yield name, lines
 
+    def waves(self) -> tuple[int, ...] | None:
+        """Everybody is seen."""
+        return None
+
     def clocks(self) -> tuple[int]:
         """The head: there is one shard."""
         return (self._head,)

@@ -152,6 +152,13 @@ class PostgresReading:
         )
         return ((name, lines) for name in names if (lines := self.stream(name)))
 
+    def waves(self) -> tuple[int, ...] | None:
+        """The waves granted to a role that is limited to some; None: it sees everybody."""
+        if not self._rights.limited:
+            return None
+        granted = self._cursor().execute(self._reads.waves).fetchone()
+        return tuple(sorted(granted[0])) if granted is not None else ()
+
     def clocks(self) -> tuple[int, ...]:
         """How far each shard has come."""
         return tuple(clock for (clock,) in self._cursor().execute(self._reads.clocks))

@@ -413,6 +413,8 @@ class ReadStatements:
     """How far each shard has come."""
     touched: str
     between: str
+    waves: str = ""
+    """Which waves were granted, to a role that is limited to some."""
 
 
 @frozen(kw_only=True)
@@ -470,6 +472,7 @@ def reads_of(schema: str, *, by_call: bool, events: str = EVENTS) -> ReadStateme
         clocks=body("clocks_body"),
         touched=body("touched_body", *_BOUNDS.split(", ")),
         between=body("between_body", *_BOUNDS.split(", ")),
+        waves=f"SELECT {schema}.granted_waves()",
     )
 
 

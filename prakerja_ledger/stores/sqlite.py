@@ -87,6 +87,10 @@ class SQLiteReading:
         """These streams, those of them that are there, with their lines."""
         return ((name, lines) for name in names if (lines := self.stream(name)))
 
+    def waves(self) -> tuple[int, ...] | None:
+        """Everybody is seen."""
+        return None
+
     def clocks(self) -> tuple[int]:
         """The head: there is one shard."""
         return (self.head(),)
