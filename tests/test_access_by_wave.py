@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Event as Signal
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -29,7 +31,7 @@ from tests.postgres_support import (
     shared_database,  # noqa: F401  # a fixture
     without_options,
 )
-from tests.servers import connect
+from tests.servers import PostgresServer, connect, program
 from tests.test_commands import MACHINE, PEOPLE, written
 
 SEEDS = (31, 32, 33)
@@ -365,6 +367,21 @@ def test_nothing_is_changed_through_the_table_of_the_policies_not_even_by_the_ow
         with pytest.raises(psycopg.errors.RestrictViolation):
             connection.execute(statement.format(s=s))
     assert seen_by(three_waves) == {"P-1", "P-2", "P-3"}
+
+
+def test_a_restored_copy_is_held_to_the_same(three_waves: str, postgres_server: PostgresServer):
+    """Policies, guards, waves and grants come back with the facts, and go on with them."""
+    limited, other = grant(three_waves, 2), postgres_server.new_database()
+    dumped = subprocess.run([program("pg_dump"), without_options(three_waves), "--schema", schema_of(three_waves)],
+                            capture_output=True, check=True)  # fmt: skip
+    subprocess.run([program("psql"), "-q", "-v", "ON_ERROR_STOP=1", postgres_server.url(other)],
+                   input=dumped.stdout, capture_output=True, check=True)  # fmt: skip
+    name = urlsplit(three_waves).path
+    restored, limited = (url.replace(name, f"/{other}") for url in (three_waves, limited))
+    assert seen_by(limited) == {"P-2"}
+    with Ledger.open(restored) as ledger:
+        ledger.record(enrolment("P-4"))
+    assert seen_by(limited) == {"P-2", "P-4"}
 
 
 def test_a_writer_imports_by_copy_where_there_are_readers_by_wave(url: str, tmp_path: Path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.access_matrix import (
 )  # fmt: skip
 from tests.ledger_support import enrolment
 from tests.postgres_support import shared_database, with_options  # noqa: F401  # a fixture
-from tests.servers import connect
+from tests.servers import connect, program
 
 SCHEMA = "matrix"
 
@@ -99,6 +100,15 @@ def test_each_cell_is_as_promised(database: str, column: str, deed: Deed):
 @pytest.mark.parametrize("deed", [one for one in DEEDS if one.sqlite], ids=lambda deed: deed.name)
 def test_each_cell_is_as_promised_of_who_holds_a_file(ledger_file: Path, tmp_path: Path, deed: Deed):
     assert done_to_a_copy(ledger_file, tmp_path, deed) == deed.promised(HOLDER)
+
+
+def test_the_owner_can_make_a_copy_of_everything(database: str):
+    """FORCE ROW LEVEL SECURITY would end that, and hide nothing from who owns the table below."""
+    done = subprocess.run(
+        [program("pg_dump"), "--schema", SCHEMA, "--data-only", _as(database, OWNER)], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"prakerja.enrolled.v1") == 2
 
 
 def test_no_role_of_the_ledger_passes_with_what_changes_the_record():
