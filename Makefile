@@ -1,7 +1,7 @@
 # Everything a fresh machine needs to run or test the project is installed by these targets.
 # Needed beforehand: Python 3.11 or later with venv, and make. For `make test` also Linux and either
 # Debian's apt-get with root or sudo, or what scripts/install_servers.sh would install, by hand:
-# PostgreSQL 15 or later, PgBouncer, fuse3, strace, hledger, ledger, and Java 17 or later.
+# PostgreSQL 15 or later, PgBouncer, fuse3, strace, SQLsmith, hledger, ledger, and Java 17 or later.
 
 PYTHON ?= python3
 VENV := .venv
@@ -74,6 +74,10 @@ soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.faults.page --sqlite build/faults-sqlite.md \
 		--postgresql build/faults-postgresql.md --stock build/faults-stock.md --output docs/faults.md
 	$(BIN)/python -m tests.tampering --edits 10000 --output docs/tampering.md
+
+## fuzz: a minute of SQLsmith as each role of a PostgreSQL ledger (PRAKERJA_FUZZ_SEED chooses other statements)
+fuzz: $(VENV)/.installed-test servers
+	PRAKERJA_FUZZ_SECONDS=60 $(BIN)/python -m pytest -q -s tests/test_sqlsmith.py
 
 ## mutation: change the statement rules one by one and see which tests notice (an hour)
 mutation: $(VENV)/.installed-mutation

@@ -24,7 +24,7 @@ import click
 from click.testing import CliRunner
 
 import prakerja_ledger
-from prakerja_ledger.deciding import rules
+from prakerja_ledger.deciding import four_eyes, rules
 from prakerja_ledger.deciding.commands import FACT_OF, Command, Instruct
 from prakerja_ledger.domain import errors, facts, vocabulary
 from prakerja_ledger.domain.errors import InvalidField, PrakerjaLedgerError, Refusal, Refused
@@ -767,6 +767,8 @@ COMMAND_REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "ACCOUNT_REJECTED": ("`Instruct`", "the linked account was rejected"),
     "ACCOUNT_NOT_VERIFIED": ("`Instruct`", "the linked account is not verified"),
     "OTHER_ACCOUNT": ("`Instruct`", "the provider or the account is not the linked one"),
+    "NOT_CHECKED": ("`CorrectEnrolment`, `Revoke`, `VoidEvent`", "the ledger asks for four eyes, and maker or checker is not named"),
+    "CHECKED_BY_ITS_MAKER": ("`CorrectEnrolment`, `Revoke`, `VoidEvent`", "the ledger asks for four eyes, and maker and checker are one person"),
     "MORE_THAN_UNPAID": ("`Instruct`", "the amount is above what is unpaid"),
 }
 
@@ -782,7 +784,7 @@ def command(kind: type[Command]) -> str:
     rules_of = attrs.fields_dict(kind if kind is Instruct else becomes)  # type: ignore[arg-type]
     own = [a for a in attrs.fields(kind) if a.name not in attrs.fields_dict(Command)]
     rows = [
-        (code(a.name), expected(rules_of[a.name]), _need(a.default))
+        (code(a.name), expected(rules_of.get(a.name, a)), _need(a.default))
         for a in own
     ]
     fields = table(("field", "takes", ""), rows) + "\n" if rows else ""
@@ -793,7 +795,8 @@ Becomes [`{becomes.kind}`](events.md#{becomes.kind}).
 
 
 def api_commands() -> str:
-    known = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+|REVOKED)"', inspect.getsource(rules)))
+    sources = inspect.getsource(rules) + inspect.getsource(four_eyes)
+    known = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+|REVOKED)"', sources))
     assert known == COMMAND_REFUSED.keys(), "a refusal is not described"
     refusals = table(("`code`", "of", "when"), [(code(c), *words) for c, words in COMMAND_REFUSED.items()])
     return f"""# Commands in Python

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests run against and pip cannot bring: PostgreSQL 15 or later, PgBouncer,
-# FUSE 3, strace, hledger and ledger, and Java 17 or later for Spark, from Debian's packages. Needs root
+# FUSE 3, strace, SQLsmith, hledger and ledger, and Java 17 or later for Spark, from Debian's packages. Needs root
 # or sudo, and only when something is missing.
 set -euo pipefail
 
@@ -35,6 +35,7 @@ look() {
     have pgbouncer || missing+=(pgbouncer)
     have fusermount3 || missing+=(fuse3)
     have strace || missing+=(strace)
+    have sqlsmith || missing+=(sqlsmith)
     have hledger || missing+=(hledger)
     have ledger || missing+=(ledger)
     have_java || missing+=(openjdk-17-jre-headless)

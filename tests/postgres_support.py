@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from prakerja_ledger.stores import postgres_schema
+from prakerja_ledger.stores.postgres_roles import ROLES
 from tests.ledger_support import as_bytes, enrolment
 from tests.servers import PostgresServer, connect
 
@@ -59,7 +60,7 @@ def made_with_roles(url: str, **options: Any) -> str:
     script = postgres_schema.script(url)
     logins = [
         f"CREATE ROLE {schema}_as_{role} LOGIN IN ROLE {schema}_{role};"
-        for role in ("reader", "writer", "caller")
+        for role in (role.name for role in ROLES)
         if f"CREATE ROLE {schema}_{role}" in script
     ]
     with connect(without_options(url)) as connection:

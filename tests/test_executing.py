@@ -75,8 +75,8 @@ def refusal_code(ledger: Ledger, asked: Command) -> str:
 # --- what may be done -----------------------------------------------------------------------------
 
 
-def test_every_kind_of_fact_but_a_void_has_a_command():
-    assert set(FACT_OF.values()) == set(facts.FACTS.values()) - {facts.EventVoided}
+def test_every_kind_of_fact_has_a_command():
+    assert set(FACT_OF.values()) == set(facts.FACTS.values())
 
 
 def test_a_whole_life_in_one_call_is_recorded_in_its_order(ledger):

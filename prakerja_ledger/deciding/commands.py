@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Final
 
 import attrs
 from attrs import field, frozen
@@ -56,6 +57,16 @@ class Command:
 
 
 @frozen(kw_only=True)
+class Overseen(Command):
+    """Takes back or changes what was recorded before. It can name two people, and has to where the ledger asks for four eyes."""
+
+    maker: str | None = field(default=None, validator=or_absent(is_name))
+    """Who asks for it: an opaque name of theirs, such as a staff number."""
+    checker: str | None = field(default=None, validator=or_absent(is_name))
+    """Who approved it."""
+
+
+@frozen(kw_only=True)
 class Enrol(Command):
     """Make the subject a participant of a wave, under a scheme."""
 
@@ -64,7 +75,7 @@ class Enrol(Command):
 
 
 @frozen(kw_only=True)
-class CorrectEnrolment(Command):
+class CorrectEnrolment(Overseen):
     """Put another wave and scheme in place of those enrolled with."""
 
     wave: int
@@ -202,7 +213,7 @@ class Return(Command):
 
 
 @frozen(kw_only=True)
-class Revoke(Command):
+class Revoke(Overseen):
     """Take the participation away."""
 
     reason: str
@@ -274,6 +285,27 @@ class ResumePayments(Command):
     subject: str = field(default="programme", validator=is_name)
 
 
+@frozen(kw_only=True)
+class VoidEvent(Overseen):
+    """Say that a recorded event never was true. The subject is that of the event."""
+
+    voided_source: str = field(validator=is_text)
+    """The source of the event that is voided."""
+    voided_id: str = field(validator=is_text)
+    """Its id there."""
+    reason: str
+    authority: str
+
+    def fact(self) -> Fact:
+        """The void: there the identity of the voided event is called `source` and `id`."""
+        return f.EventVoided(
+            source=self.voided_source,
+            id=self.voided_id,
+            reason=self.reason,
+            authority=self.authority,
+        )
+
+
 FACT_OF: dict[type[Command], type[Fact]] = {
     Enrol: f.Enrolled,
     CorrectEnrolment: f.EnrolmentCorrected,
@@ -300,13 +332,17 @@ FACT_OF: dict[type[Command], type[Fact]] = {
     StopPackageSales: f.PackageSalesStopped,
     HoldPayments: f.PaymentsHeld,
     ResumePayments: f.PaymentsResumed,
+    VoidEvent: f.EventVoided,
 }
 """The fact that each command asks for."""
-assert set(FACT_OF.values()) | {f.EventVoided} == set(f.FACTS.values()), "a fact without a command"
+assert set(FACT_OF.values()) == set(f.FACTS.values()), "a fact without a command"
+
+
+_BESIDE: Final = {a.name for a in attrs.fields(Overseen)}
 
 
 def asked_for(command: Command) -> dict[str, object]:
-    """What a command says of itself: its fields that are given, beside identity, subject and time."""
-    own = {a.name for a in attrs.fields(type(command))} - {"source", "id", "subject", "time"}
+    """What a command says of itself: its fields that are given, beside identity, subject, time and people."""
+    own = {a.name for a in attrs.fields(type(command))} - _BESIDE
     given = {name: getattr(command, name) for name in own}
     return {name: value for name, value in given.items() if value is not None}

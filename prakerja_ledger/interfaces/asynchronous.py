@@ -54,10 +54,20 @@ class AsyncLedger:
         programme: Programme = KARTU_PRAKERJA,
         clock: Clock = system_clock,
         create: bool = True,
+        read_only: bool = False,
+        four_eyes: bool = False,
         threads: int = _THREADS,
     ) -> Self:
         """As `Ledger.open`; at most `threads` calls are under way at once, the others wait."""
-        opening = partial(Ledger.open, url, programme=programme, clock=clock, create=create)
+        opening = partial(
+            Ledger.open,
+            url,
+            programme=programme,
+            clock=clock,
+            create=create,
+            read_only=read_only,
+            four_eyes=four_eyes,
+        )
         return cls(await asyncio.to_thread(opening), threads=threads)
 
     async def __aenter__(self) -> Self:

@@ -117,7 +117,7 @@ def _append(source: LedgerLogs, log: GrowingLog, pieces: Iterable[bytes]) -> Non
 
 def _hasher(url: str) -> Callable[[_Span], bytes]:
     """What a process hashes with."""
-    ledger = Ledger.open(url, create=False)
+    ledger = Ledger.open(url, read_only=True)
 
     def hashed(span: _Span) -> bytes:
         with ledger.journal.reading() as looking:

@@ -215,7 +215,7 @@ def open_logs(
         return
     with (
         without_collection(),
-        Ledger.open(source, programme=programme, create=False) as ledger,
+        Ledger.open(source, programme=programme, read_only=True) as ledger,
         ledger.journal.reading() as looking,
     ):
         shards = len(looking.clocks())

@@ -63,6 +63,8 @@ class Tally:
     """Quarantined lines by code."""
     money_count: int = 0
     """Quarantined lines that speak of money."""
+    waves: tuple[int, ...] | None = None
+    """As of a History."""
     money: list[tuple[int, str]] = field(factory=list)
     """The first few of them: line number and code."""
     _numbers: array[int] = field(factory=lambda: array("Q"))
@@ -230,6 +232,8 @@ class History:
     programme: Programme
     tally: Tally | None
     """How the lines of a file ended; None for a ledger, which holds recorded events only."""
+    waves: tuple[int, ...] | None = None
+    """The waves whose participants are in it, where a ledger shows no others; None: everybody."""
 
     def evaluation(self, view: View) -> Evaluation:
         """The source in one view."""
@@ -323,12 +327,12 @@ def _file_history(path: str, programme: Programme, tick: Tick) -> History:
 @contextmanager
 def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
     from prakerja_ledger.ledger.mapper import LedgerMapper  # noqa: PLC0415  # heavy; files need none
-    from prakerja_ledger.ledger.opening import open_journal  # noqa: PLC0415
+    from prakerja_ledger.ledger.opening import open_to_read  # noqa: PLC0415
     from prakerja_ledger.ledger.streams import JournalStreams  # noqa: PLC0415
 
     mapper = LedgerMapper()
     mapper.programme = programme
-    with closing(open_journal(url, create=False)) as journal, journal.reading() as reading:
+    with closing(open_to_read(url)) as journal, journal.reading() as reading:
         streams = JournalStreams(reading, mapper)
         yield History(
             journal.url,
@@ -337,6 +341,7 @@ def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
             streams.programme_stream(),
             programme,
             None,
+            reading.waves(),
         )
 
 
@@ -345,8 +350,12 @@ def recorded_lines(source: str, programme: Programme, tally: Tally) -> Iterator[
     if is_ledger(source):
         from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
 
-        with Ledger.open(source, programme=programme, create=False) as ledger:
-            yield from ledger.lines()
+        with (
+            Ledger.open(source, programme=programme, read_only=True) as ledger,
+            ledger.journal.reading() as reading,
+        ):
+            tally.waves = reading.waves()
+            yield from (stored.line for stored in reading.lines())
         return
     with without_collection():
         for one in judged([source], file_register(programme), programme):

@@ -108,6 +108,9 @@ class Looking(Reading, Protocol):
     def some(self, names: Sequence[str]) -> Iterator[tuple[str, Sequence[StoredLine]]]:
         """These streams, those of them that are there, with their lines."""
 
+    def waves(self) -> tuple[int, ...] | None:
+        """The waves whose participants are seen, where the reader is limited to some; None: everybody."""
+
     def clocks(self) -> tuple[int, ...]:
         """How far each shard has come: all that is recorded there is at or below, all to come above.
 

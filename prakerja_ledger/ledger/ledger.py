@@ -27,7 +27,7 @@ from prakerja_ledger.ledger.asking import Asking, system_clock
 from prakerja_ledger.ledger.cloudevent import Recordable
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.observing import observed
-from prakerja_ledger.ledger.opening import open_journal
+from prakerja_ledger.ledger.opening import open_journal, open_to_read
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
 from prakerja_ledger.ledger.urls import check_url
@@ -77,6 +77,8 @@ class Ledger(Asking):
     nothing of the call was recorded.
     """
 
+    four_eyes: bool = False
+    """Whether its commands that take back or change the record need a maker and another checker."""
     _registrars: list[Registrar] = field(init=False, factory=list)
     """Idle ones; a writer takes one for its turn, so that two threads never share one."""
     _keeps_folded: bool = field(init=False, default=True)
@@ -111,6 +113,8 @@ class Ledger(Asking):
         programme: Programme = KARTU_PRAKERJA,
         clock: Clock = system_clock,
         create: bool = True,
+        read_only: bool = False,
+        four_eyes: bool = False,
     ) -> Self:
         """Open the ledger behind a URL.
 
@@ -118,12 +122,15 @@ class Ledger(Asking):
         `memory://name`, which ends with the process. `programme` is the law it judges by. `clock` is a
         function that takes nothing and gives an aware datetime: it stamps what has no recordedtime, and
         says which day today is. `create=False` refuses a ledger that does not exist yet; on PostgreSQL
-        none is made here, but by the command `schema`. Raises UnreadableSource, and InvalidField for
+        none is made here, but by the command `schema`. `read_only` opens one that is there to be read:
+        nothing is made beside a SQLite file, and recording is a LedgerFault. With `four_eyes` the commands
+        CorrectEnrolment, Revoke and VoidEvent are refused unless they name a maker and another checker. Raises UnreadableSource, and InvalidField for
         another programme or clock than these can be; then nothing was created.
         """
         check_url(url)
         _check_parts(programme, clock)
-        return cls(open_journal(url, create=create), programme, clock)
+        journal = open_to_read(url) if read_only else open_journal(url, create=create)
+        return cls(journal, programme, clock, four_eyes)
 
     def close(self) -> None:
         """Let go of files and connections; again, and nothing happens.
@@ -189,7 +196,11 @@ class Ledger(Asking):
         """
         given = _several("commands", commands, "execute")
         return self._observed(
-            [Execution(command, self.programme, self.clock) for command in given], asks=True
+            [
+                Execution(command, self.programme, self.clock, checked=self.four_eyes)
+                for command in given
+            ],
+            asks=True,
         )
 
     def _observed(self, steps: Sequence[Step], *, asks: bool) -> list[Receipt]:
@@ -291,7 +302,8 @@ class Ledger(Asking):
         as it was, and it may go on. Nothing is retried: where the database undoes your transaction,
         TurnLost says so, and you run it again. Raises UnusableConnection.
         """
-        joined = type(self)(self.journal.using(connection), self.programme, self.clock)
+        inside = self.journal.using(connection)
+        joined = type(self)(inside, self.programme, self.clock, self.four_eyes)
         joined._keeps_folded = False  # noqa: SLF001  # what it folds may be rolled back
         joined._attempts = 1  # noqa: SLF001  # the transaction is the caller's to run again
         return joined

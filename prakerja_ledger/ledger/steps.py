@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NoReturn, Protocol
 
@@ -10,6 +10,7 @@ from attrs import define, field
 
 from prakerja_ledger.deciding.commands import FACT_OF, Command, asked_for
 from prakerja_ledger.deciding.dating import dated
+from prakerja_ledger.deciding.four_eyes import four_eyes, oversight
 from prakerja_ledger.deciding.rules import NEEDS_A_SITUATION, decide, is_answer, situation
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import Conflict, InvalidField, Refusal, Refused
@@ -110,6 +111,13 @@ def _stamped(line: bytes, now: Instant) -> bytes:
     return line[: line.rindex(b"}")] + b',"recordedtime":"' + in_wib(now).encode() + b'"}'
 
 
+def _with_attributes(line: bytes, attributes: Mapping[str, str]) -> bytes:
+    """The line with attributes at its end."""
+    if not attributes:
+        return line
+    return line[: line.rindex(b"}")] + b"," + as_line(attributes)[1:]
+
+
 class Recording:
     """A line that somebody reports. Raises Refused where it is no event: before anybody has to wait."""
 
@@ -190,7 +198,9 @@ def _content(event: Event) -> tuple[str, str, dict[str, Any]]:
 class Execution:
     """A command on its way."""
 
-    def __init__(self, command: Command, programme: Programme, clock: Clock) -> None:
+    def __init__(
+        self, command: Command, programme: Programme, clock: Clock, *, checked: bool = False
+    ) -> None:
         kind = FACT_OF.get(type(command))
         if kind is None:
             raise InvalidField(
@@ -202,6 +212,7 @@ class Execution:
         self._stream = kind.stream
         self._programme = programme
         self._clock = clock
+        self._checked = checked
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -213,6 +224,8 @@ class Execution:
 
     @property
     def stream(self) -> str | None:
+        if self._stream == f.ANY_STREAM:
+            return None
         return stream_name(self._stream, self._command.subject)
 
     @property
@@ -235,7 +248,7 @@ class Execution:
         if isinstance(fact, Refusal):
             raise Refused(refusal=fact)
         event = self._event(fact, now, turn.register)
-        line = self._line(event)
+        line = _with_attributes(self._line(event), oversight(command))
         if type(fact) in READ_AGAIN or len(line) > LONGEST_LINE:
             return Recording(line, self._programme, self._clock).take(turn)
         return taken_in(turn, event, line)
@@ -286,6 +299,9 @@ class Execution:
 
     def _decided(self, register: Register, now: Instant) -> Fact | Refusal:
         command = self._command
+        refusal = four_eyes(command) if self._checked else None
+        if refusal is not None:
+            return refusal
         if type(command) not in NEEDS_A_SITUATION:
             return command.fact()
         participant = register.participants.get(command.subject)

@@ -81,6 +81,10 @@ class MemoryReading:
             if lines:
                 yield name, lines
 
+    def waves(self) -> tuple[int, ...] | None:
+        """Everybody is seen."""
+        return None
+
     def clocks(self) -> tuple[int]:
         """The head: there is one shard."""
         return (self._head,)
@@ -236,3 +240,8 @@ def open_journal(url: str, *, create: bool) -> MemoryJournal:
             if name:
                 _named[name] = books
     return MemoryJournal(url, books)
+
+
+def open_to_read(url: str) -> MemoryJournal:
+    """The journal behind `memory://name`, which is there."""
+    return open_journal(url, create=False)

@@ -153,6 +153,13 @@ class PostgresReading:
         )
         return ((name, lines) for name in names if (lines := self.stream(name)))
 
+    def waves(self) -> tuple[int, ...] | None:
+        """The waves granted to a role that is limited to some; None: it sees everybody."""
+        if not self._rights.limited:
+            return None
+        granted = self._cursor().execute(self._reads.waves).fetchone()
+        return tuple(sorted(granted[0])) if granted is not None else ()
+
     def clocks(self) -> tuple[int, ...]:
         """How far each shard has come."""
         return tuple(clock for (clock,) in self._cursor().execute(self._reads.clocks))
@@ -718,6 +725,11 @@ def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001 
         except psycopg.Error as error:
             unreadable(parsed, f"{told(error)}.", error)
     return PostgresJournal(parsed, LedgerDatastore(parsed), rights)
+
+
+def open_to_read(url: str) -> PostgresJournal:
+    """The same: a look is a transaction that the server holds to reading."""
+    return open_journal(url, create=False)
 
 
 def connected(url: PostgresURL, *, autocommit: bool = True) -> Connection[Any]:

@@ -12,6 +12,7 @@ from psycopg.rows import tuple_row
 
 from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
 from prakerja_ledger.stores.postgres import connected, told, unreadable
+from prakerja_ledger.stores.postgres_doctor_access import access
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
 from prakerja_ledger.stores.postgres_schema import apply, script
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
@@ -55,6 +56,7 @@ def _checks(connection: Connection[Any], url: PostgresURL, rights: Rights) -> It
     yield from _way(connection, cursor, url)
     yield from _schema(cursor, rights)
     yield from _role(cursor, rights)
+    yield from access(cursor, rights)
     yield from _holders(cursor)
 
 
@@ -177,7 +179,7 @@ def _schema(cursor: Cursor[Any], rights: Rights) -> Iterator[Check]:
             "Recorded facts could be changed, or positions left out. Enable them, and find out who "
             "disabled them.",
         )
-    if not rights.by_call:
+    if not (rights.by_call or rights.limited):  # who does not see all rows cannot count them
         yield from _heads(cursor, rights)
 
 
@@ -214,8 +216,7 @@ def _role(cursor: Cursor[Any], rights: Rights) -> Iterator[Check]:
             f"{s}_reader.",
         )
     else:
-        may = "only read" if rights.writes is None else ("call" if rights.by_call else "insert")
-        yield safe("role", f"{rights.role}, may {may}")
+        yield safe("role", f"{rights.role}, {_may(cursor, rights)}")
     others = cursor.execute(
         "SELECT DISTINCT coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC') "
         "FROM pg_class AS c, aclexplode(c.relacl) AS a "
@@ -230,6 +231,18 @@ def _role(cursor: Cursor[Any], rights: Rights) -> Iterator[Check]:
         if others
         else "as made",
         "Nobody needs to update, delete, truncate or add triggers. Revoke those rights.",
+    )
+
+
+def _may(cursor: Cursor[Any], rights: Rights) -> str:
+    """What the role may do, in a few words."""
+    if rights.limited:
+        waves = _one(cursor, f"SELECT {rights.schema}.granted_waves()")
+        return f"may only read, of waves {', '.join(map(str, sorted(waves))) or 'none'}"
+    if rights.outcomes:
+        return "may call, to record outcomes of transfers"
+    return "may " + (
+        "only read" if rights.writes is None else "call" if rights.by_call else "insert"
     )
 
 

@@ -10,7 +10,10 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.stores.postgres_roles import ROLES
 from prakerja_ledger.stores.postgres_sql import (
+    EVENTS,
+    EVENTS_BY_WAVE,
     SCHEMA_VERSION,
     ReadStatements,
     WriteStatements,
@@ -29,6 +32,13 @@ _THERE: Final = (
 )
 """Asked of the catalogue: looking a table up by its name is refused to who may not see the schema."""
 _APPEND: Final = "append(text[],bigint[],text[],bytea[],bigint[],integer[],bigint[],text[],text[])"
+_GRANTED: Final = (
+    "SELECT has_table_privilege(%(e)s, 'SELECT'), has_table_privilege(%(e)s, 'INSERT'), "
+    "has_column_privilege(%(h)s, 'number', 'UPDATE'), "
+    "coalesce(has_table_privilege(to_regclass(%(w)s), 'SELECT'), false), "
+    "coalesce(has_function_privilege(to_regprocedure(%(a)s), 'EXECUTE'), false), "
+    "coalesce(has_function_privilege(to_regprocedure(%(o)s), 'EXECUTE'), false)"
+)
 
 
 @frozen(kw_only=True)
@@ -48,6 +58,10 @@ class Rights:
     """Whether it has no right on the tables, and calls functions instead."""
     guarded: bool
     """Whether functions and triggers guard the tables."""
+    limited: bool = False
+    """Whether it sees the participants of some waves alone."""
+    outcomes: bool = False
+    """Whether all that it may append is outcomes of transfers."""
 
 
 def rights_of(connection: Connection[Any], url: PostgresURL) -> Rights:
@@ -65,16 +79,15 @@ def rights_of(connection: Connection[Any], url: PostgresURL) -> Rights:
         )
     if not usage:
         _no_right(url, role)
-    selects, inserts, updates, calls = _granted(cursor, s, guarded=guarded)
-    if not selects and not calls:
+    granted = _granted(cursor, s)
+    if not (granted.reads or granted.appends):
         _no_right(url, role)
-    reads = reads_of(s, by_call=not selects)
+    events = EVENTS_BY_WAVE if granted.limited else EVENTS
+    reads = reads_of(s, by_call=not granted.reads, events=events)
     about = cursor.execute(reads.about).fetchone()
     assert about is not None, "one row, by its key"
     version, shards, ledger_id = about
     _check(url, version, shards)
-    may_write = calls or (inserts and (guarded or updates))
-    by_call = calls and not (inserts and selects)
     return Rights(
         role=role,
         schema=s,
@@ -82,32 +95,72 @@ def rights_of(connection: Connection[Any], url: PostgresURL) -> Rights:
         ledger_id=ledger_id,
         database=database,
         reads=reads,
-        writes=writes_of(s, by_call=by_call, guarded=guarded) if may_write else None,
-        by_call=by_call,
+        writes=_writes(s, granted, guarded=guarded),
+        by_call=granted.by_call,
         guarded=guarded,
+        limited=granted.limited,
+        outcomes=granted.outcomes,
     )
 
 
-def _granted(cursor: Any, schema: str, *, guarded: bool) -> tuple[bool, bool, bool, bool]:
-    """Whether the role may select, insert, update heads, call append."""
-    row = cursor.execute(
-        "SELECT has_table_privilege(%(t)s, 'SELECT'), has_table_privilege(%(t)s, 'INSERT'), "
-        "has_column_privilege(%(h)s, 'number', 'UPDATE')",
-        {"t": f"{schema}.stored_events", "h": f"{schema}.heads"},
-    ).fetchone()
-    calls = False
-    if guarded:
-        (calls,) = cursor.execute(
-            "SELECT has_function_privilege(%s, 'EXECUTE')", (f"{schema}.{_APPEND}",)
-        ).fetchone()
-    return (*row, calls)
+@frozen
+class _Granted:
+    """What the role may do in the schema, as the database answers."""
+
+    selects: bool
+    inserts: bool
+    updates: bool
+    selects_waves: bool
+    calls: bool
+    settles: bool
+
+    @property
+    def reads(self) -> bool:
+        return self.selects or self.selects_waves
+
+    @property
+    def appends(self) -> bool:
+        """Whether it may append by calling a function."""
+        return self.calls or self.settles
+
+    @property
+    def by_call(self) -> bool:
+        """Whether it writes so, for it may not do it itself."""
+        return self.appends and not (self.inserts and self.selects)
+
+    @property
+    def outcomes(self) -> bool:
+        return self.settles and not (self.calls or self.inserts)
+
+    @property
+    def limited(self) -> bool:
+        return self.selects_waves and not self.selects
+
+
+def _granted(cursor: Any, schema: str) -> _Granted:
+    named = {
+        "e": EVENTS,
+        "h": "heads",
+        "w": EVENTS_BY_WAVE,
+        "a": _APPEND,
+        "o": _APPEND.replace("append", "append_outcomes"),
+    }
+    there = {key: f"{schema}.{name}" for key, name in named.items()}
+    return _Granted(*cursor.execute(_GRANTED, there).fetchone())
+
+
+def _writes(schema: str, granted: _Granted, *, guarded: bool) -> WriteStatements | None:
+    if not (granted.appends or (granted.inserts and (guarded or granted.updates))):
+        return None
+    return writes_of(schema, by_call=granted.by_call, guarded=guarded, outcomes=granted.outcomes)
 
 
 def _no_right(url: PostgresURL, role: str) -> NoReturn:
+    names = [one.in_schema(url.schema) for one in ROLES if one.selects or one.calls]
     raise UnreadableSource(
         source=url.shown,
         problem=f"role {role} may neither read the tables of schema {url.schema} nor call its "
-        f"functions. Grant it {url.schema}_reader, {url.schema}_writer or {url.schema}_caller.",
+        f"functions. Grant it {', '.join(names[:-1])} or {names[-1]}.",
     )
 
 

@@ -13,6 +13,8 @@ from attrs import frozen
 
 SCHEMA_VERSION: Final = 1
 EVENTS: Final = "stored_events"
+EVENTS_BY_WAVE: Final = "events_by_wave"
+"""What a role limited to some waves reads instead: the same rows, as far as it may see them."""
 Row = tuple[Any, ...]
 
 _TABLES: Final = """\
@@ -297,30 +299,30 @@ _BODIES: Final = {
         "        SET LOCAL synchronous_commit = 'on'; -- what is acknowledged is on disk\n"
         "    END IF;"
     ),
-    "highest_body": "SELECT max(notification_id) FROM {s}.stored_events",
+    "highest_body": "SELECT max(notification_id) FROM {events}",
     "find_body": (
         "SELECT e.source, e.id, e.notification_id FROM unnest({1}, {2}) AS i (source, id) "
-        "JOIN {s}.stored_events AS e ON e.source = i.source AND e.id = i.id"
+        "JOIN {events} AS e ON e.source = i.source AND e.id = i.id"
     ),
     "stream_body": (
         "SELECT e.originator_id, e.notification_id, e.topic, e.state "
-        "FROM unnest({1}, {2}) AS n (name, known) JOIN {s}.stored_events AS e "
+        "FROM unnest({1}, {2}) AS n (name, known) JOIN {events} AS e "
         "ON e.originator_id = n.name AND e.originator_version > n.known "
         "ORDER BY e.originator_id, e.originator_version"
     ),
     "streams_body": (
-        "SELECT originator_id, notification_id, topic, state FROM {s}.stored_events "
+        "SELECT originator_id, notification_id, topic, state FROM {events} "
         "WHERE originator_id >= {1} AND originator_id < {2} "
         "ORDER BY originator_id, originator_version"
     ),
     "lines_body": (
-        "SELECT notification_id, topic, state FROM {s}.stored_events "
+        "SELECT notification_id, topic, state FROM {events} "
         "WHERE notification_id > {1} ORDER BY notification_id"
     ),
     "clocks_body": "SELECT h.clock FROM {s}.heads AS h ORDER BY h.shard",
-    "touched_body": f"SELECT DISTINCT e.originator_id FROM {{s}}.stored_events AS e {_BETWEEN}",
+    "touched_body": f"SELECT DISTINCT e.originator_id FROM {{events}} AS e {_BETWEEN}",
     "between_body": (
-        f"SELECT e.notification_id, e.topic, e.state FROM {{s}}.stored_events AS e {_BETWEEN} "
+        f"SELECT e.notification_id, e.topic, e.state FROM {{events}} AS e {_BETWEEN} "
         "ORDER BY e.notification_id"
     ),
     "append_body": (
@@ -353,42 +355,9 @@ COLUMN_TYPES: Final = (
     "text",
 )
 
-_ROLES: Final = """\
--- Three roles to be granted to those who log in: reader (auditors: SELECT), writer (SELECT and
--- INSERT; heads move by themselves), caller (no right on any table: only to call).
--- They belong to the whole cluster; where they exist already, leave out their CREATE ROLE.
-CREATE ROLE {s}_reader NOLOGIN;
-CREATE ROLE {s}_writer NOLOGIN;
-CREATE ROLE {s}_caller NOLOGIN;
-"""
 
-_GRANTS: Final = """\
-GRANT USAGE ON SCHEMA {s} TO {s}_reader, {s}_writer, {s}_caller;
-GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writer;
-GRANT INSERT ON {s}.stored_events TO {s}_writer;
-GRANT EXECUTE ON FUNCTION {s}.take(integer[]), {s}.find(text[], text[]),
-    {s}.open_turn(integer[], text[], text[], text[], bigint[]),
-    {s}.append_next(integer, bigint, text[], bigint[], text, bigint, text, bytea, text, text),
-    {s}.write_off(),
-    {s}.streams(text[], bigint[]),
-    {s}.append(text[], bigint[], text[], bytea[], bigint[], integer[], bigint[], text[], text[])
-    TO {s}_writer, {s}_caller;
-GRANT EXECUTE ON FUNCTION {s}.about(), {s}.highest(),
-    {s}.streams_between(text, text), {s}.lines(bigint), {s}.clocks(),
-    {s}.touched(bigint, bigint, bigint[], bigint[]),
-    {s}.between_clocks(bigint, bigint, bigint[], bigint[]) TO {s}_caller;
-"""
-
-_PLAIN_GRANTS: Final = """\
-GRANT USAGE ON SCHEMA {s} TO {s}_reader, {s}_writer;
-GRANT SELECT ON {s}.ledger, {s}.heads, {s}.stored_events TO {s}_reader, {s}_writer;
-GRANT INSERT ON {s}.stored_events TO {s}_writer;
-GRANT UPDATE (number, clock) ON {s}.heads TO {s}_writer;
-"""
-
-
-def _body(name: str, schema: str, *parameters: str) -> str:
-    return _BODIES[name].format("", *parameters, s=schema)
+def _body(name: str, schema: str, *parameters: str, events: str = EVENTS) -> str:
+    return _BODIES[name].format("", *parameters, s=schema, events=f"{schema}.{events}")
 
 
 def create_script(schema: str, shards: int, *, functions: bool = True) -> str:
@@ -430,12 +399,6 @@ def _functions(schema: str, shards: int) -> str:
     return _FUNCTIONS.format(s=schema, shards=shards, lock_seconds=_LOCK_SECONDS, **bodies)
 
 
-def role_script(schema: str, *, functions: bool = True) -> str:
-    """What makes the roles of a ledger and gives them their rights."""
-    grants = _GRANTS if functions else _PLAIN_GRANTS
-    return _ROLES.format(s=schema) + "\n" + grants.format(s=schema)
-
-
 @frozen(kw_only=True)
 class ReadStatements:
     """How a role reads; each gives the same columns, whichever way."""
@@ -452,6 +415,8 @@ class ReadStatements:
     """How far each shard has come."""
     touched: str
     between: str
+    waves: str = ""
+    """Which waves were granted, to a role that is limited to some."""
 
 
 @frozen(kw_only=True)
@@ -481,8 +446,8 @@ _BOUNDS: Final = "%s::bigint, %s::bigint, %s::bigint[], %s::bigint[]"
 """The lowest and the highest position asked for, and each shard's own two."""
 
 
-def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
-    """Statements of a role that may select, or only call."""
+def reads_of(schema: str, *, by_call: bool, events: str = EVENTS) -> ReadStatements:
+    """Statements of a role that may select from a table of events, or only call."""
     if by_call:
         return ReadStatements(
             about=f"SELECT schema_version, shards, ledger_id FROM {schema}.about()",
@@ -496,20 +461,27 @@ def reads_of(schema: str, *, by_call: bool) -> ReadStatements:
             touched=f"SELECT * FROM {schema}.touched({_BOUNDS})",
             between=f"SELECT * FROM {schema}.between_clocks({_BOUNDS})",
         )
+
+    def body(name: str, *parameters: str) -> str:
+        return _body(name, schema, *parameters, events=events)
+
     return ReadStatements(
         about=f"SELECT schema_version, shards, ledger_id FROM {schema}.ledger",
-        highest=_body("highest_body", schema),
-        find=_body("find_body", schema, "%s::text[]", "%s::text[]"),
-        stream=_body("stream_body", schema, "%s::text[]", "%s::bigint[]"),
-        streams=_body("streams_body", schema, "%s::text", "%s::text"),
-        lines=_body("lines_body", schema, "%s::bigint"),
+        highest=body("highest_body"),
+        find=body("find_body", "%s::text[]", "%s::text[]"),
+        stream=body("stream_body", "%s::text[]", "%s::bigint[]"),
+        streams=body("streams_body", "%s::text", "%s::text"),
+        lines=body("lines_body", "%s::bigint"),
         filed=(
             "SELECT notification_id, originator_id, originator_version, topic, state, source, id "
             f"FROM {schema}.stored_events ORDER BY notification_id"
-        ),
-        clocks=_body("clocks_body", schema),
-        touched=_body("touched_body", schema, *_BOUNDS.split(", ")),
-        between=_body("between_body", schema, *_BOUNDS.split(", ")),
+        )
+        if events == EVENTS
+        else "",
+        clocks=body("clocks_body"),
+        touched=body("touched_body", *_BOUNDS.split(", ")),
+        between=body("between_body", *_BOUNDS.split(", ")),
+        waves=f"SELECT {schema}.granted_waves()",
     )
 
 
@@ -529,8 +501,13 @@ this transaction alone."""
 _DURABLE: Final = "SET LOCAL synchronous_commit = 'on'; "
 
 
-def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
-    """Statements of a role that may insert, or only call; guarded: functions and triggers are there."""
+def writes_of(
+    schema: str, *, by_call: bool, guarded: bool, outcomes: bool = False
+) -> WriteStatements:
+    """Statements of a role that may insert, or only call; guarded: functions and triggers are there.
+
+    `outcomes`: it may append nothing else (role settler).
+    """
     if guarded:
         return WriteStatements(
             begin=_BEGIN,
@@ -540,14 +517,14 @@ def writes_of(schema: str, *, by_call: bool, guarded: bool) -> WriteStatements:
                 "%s::integer[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
             ),
             next=(
-                f"SELECT {schema}.append_next(%s::integer, %s::bigint, %s::text[], %s::bigint[], "
+                f"SELECT {schema}.append_next{'_outcome' if outcomes else ''}(%s::integer, %s::bigint, %s::text[], %s::bigint[], "
                 "%s::text, %s::bigint, %s::text, %s::bytea, %s::text, %s::text)"
             ),
             write_off=f"SELECT {schema}.write_off()",
             take=f"SELECT * FROM {schema}.take(%s::integer[])",
             find=f"SELECT * FROM {schema}.find(%s::text[], %s::text[])",
             stream=f"SELECT * FROM {schema}.streams(%s::text[], %s::bigint[])",
-            append=f"SELECT {schema}.append({', '.join(_ARRAYS)})",
+            append=f"SELECT {schema}.append{'_outcomes' if outcomes else ''}({', '.join(_ARRAYS)})",
             advance=None,
             copies=not by_call,
         )

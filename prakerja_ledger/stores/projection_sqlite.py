@@ -24,7 +24,7 @@ from prakerja_ledger.stores.projection_tables import (
     tracked_as,
 )
 from prakerja_ledger.stores.sqlite import fault
-from prakerja_ledger.stores.sqlite_file import path_of
+from prakerja_ledger.stores.sqlite_file import make_private, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerDatastore
 
 DIALECT: Final = Dialect(
@@ -118,9 +118,10 @@ class SQLiteTables:
             raise LedgerFault(
                 source=url, problem=f"there is no folder {path.parent}. Make it first."
             )
-        self._datastore = LedgerDatastore(f"file:{quote(str(path))}?mode=rwc")
+        self._datastore = LedgerDatastore(f"file:{quote(str(path))}?mode=rw")
         self._recorder = SQLiteTrackingRecorder(self._datastore)
         with self._translated():
+            make_private(path)
             self._recorder.create_table()
 
     @contextmanager
@@ -129,7 +130,7 @@ class SQLiteTables:
             yield
         except IntegrityError as error:
             raise Overtaken from error
-        except (sqlite3.Error, PersistenceError) as error:
+        except (sqlite3.Error, PersistenceError, OSError) as error:
             raise fault(self.url, error) from error
 
     def make(self) -> None:

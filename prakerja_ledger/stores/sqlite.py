@@ -42,6 +42,7 @@ from prakerja_ledger.ledger.journal import (
     closed,
 )
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
+from prakerja_ledger.ledger.read_only import Readable
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
 
@@ -93,6 +94,10 @@ class SQLiteReading:
     def some(self, names: Sequence[str]) -> Iterator[tuple[str, list[StoredLine]]]:
         """These streams, those of them that are there, with their lines."""
         return ((name, lines) for name in names if (lines := self.stream(name)))
+
+    def waves(self) -> tuple[int, ...] | None:
+        """Everybody is seen."""
+        return None
 
     def clocks(self) -> tuple[int]:
         """The head: there is one shard."""
@@ -365,16 +370,38 @@ def open_journal(url: str, *, create: bool) -> SQLiteJournal:
     database, or is one of another application.
     """
     path = path_of(url)
-    if not create and not (path.is_file() and path.stat().st_size):
-        raise UnreadableSource(source=url, problem="there is no such ledger. Check the path.")
-    mode = "rwc" if create else "rw"
+    if not create:
+        _check_there(url, path)
     env = {
-        "SQLITE_DBNAME": f"file:{quote(str(path))}?mode={mode}",
+        "SQLITE_DBNAME": f"file:{quote(str(path))}?mode=rw",
         "ORIGINATOR_ID_TYPE": "text",
         "CREATE_TABLE": "no",
     }
     try:
         claim(path, create=create)
         return SQLiteJournal(url, LedgerFactory(env))
-    except (sqlite3.Error, PersistenceError) as error:
+    except (sqlite3.Error, PersistenceError, OSError) as error:
         raise UnreadableSource(source=url, problem=f"{error}.") from None
+
+
+def open_to_read(url: str) -> Readable:
+    """The same ledger for who only reads: nothing is made or left behind. Raises UnreadableSource."""
+    from prakerja_ledger.stores.sqlite_reading import SQLiteReadings  # noqa: PLC0415  # it builds on this
+
+    path = path_of(url)
+    try:
+        _check_there(url, path)
+        return SQLiteReadings(url, path)
+    except (sqlite3.Error, OSError) as error:
+        why = f"{error}."
+        if Path(f"{path}-wal").exists():
+            why += (
+                " A writer left its log beside it, which is a part of the ledger and needs an index that "
+                "cannot be made here. Copy both files to where you may write, and read them there."
+            )
+        raise UnreadableSource(source=url, problem=why) from None
+
+
+def _check_there(url: str, path: Path) -> None:
+    if not (path.is_file() and path.stat().st_size):
+        raise UnreadableSource(source=url, problem="there is no such ledger. Check the path.")

@@ -8,25 +8,29 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
 from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
-from prakerja_ledger.stores.sqlite import open_journal
+from prakerja_ledger.stores.sqlite import open_journal, open_to_read
 from prakerja_ledger.stores.sqlite_file import (
     APPLICATION_ID,
     FULL,
+    PRIVATE,
     SCHEMA_VERSION,
     create_statements,
     path_of,
 )
+from prakerja_ledger.stores.sqlite_reading import connected, stands_alone
 
 _NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"}
 )
 _FORGETFUL: Final = frozenset({"tmpfs", "ramfs", "devtmpfs"})
+_OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _LITTLE_SPACE: Final = 256 << 20
 _LONG_LOG: Final = 256 << 20
 _CONTIGUOUS: Final = (
@@ -64,30 +68,43 @@ def examine(url: str) -> list[Check]:
     path = path_of(url)
     if not path.is_file():
         raise UnreadableSource(source=url, problem="there is no such ledger. Check the path.")
-    journal = open_journal(url, create=False)
     try:
-        ours = journal.writer().cursor().sqlite_cursor
-        ours.row_factory = None
-        return [*_settings(ours), *_contents(ours), *_around(path)]
+        with _opened(url, path) as ours:
+            return [*_settings(ours, path), *_contents(ours), *_around(path)]
     except (sqlite3.Error, LedgerFault) as error:
         return [
             unsafe("file", error, "It cannot be read whole. Restore it from a copy."),
             *_around(path),
         ]
-    finally:
-        journal.close()
 
 
-def _settings(cursor: sqlite3.Cursor) -> Iterator[Check]:
+@contextmanager
+def _opened(url: str, path: Path) -> Iterator[sqlite3.Cursor]:
+    """A cursor as the ledger's writer has it; where nobody may write, one that only reads."""
+    if os.access(path, os.W_OK):
+        journal = open_journal(url, create=False)
+        with closing(journal):
+            cursor = journal.writer().cursor().sqlite_cursor
+            cursor.row_factory = None
+            yield cursor
+    else:
+        open_to_read(url).close()
+        with closing(connected(path, alone=stands_alone(path))) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            yield connection.cursor()
+
+
+def _settings(cursor: sqlite3.Cursor, path: Path) -> Iterator[Check]:
     def asked(pragma: str) -> Any:
         return cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
 
     yield safe("SQLite", sqlite3.sqlite_version)
     yield safe("schema version", asked("user_version"))
+    mode = "wal" if _keeps_a_log(path) else asked("journal_mode")
     yield judged(
-        asked("journal_mode") == "wal",
+        mode == "wal",
         "journal_mode",
-        asked("journal_mode"),
+        mode,
         "Readers and the writer would block each other. Run PRAGMA journal_mode = WAL.",
     )
     yield judged(
@@ -108,6 +125,12 @@ def _settings(cursor: sqlite3.Cursor) -> Iterator[Check]:
         "safe" if _threadsafe(cursor) else "not safe",
         "This SQLite was built without mutexes. Use a build with SQLITE_THREADSAFE=1.",
     )
+
+
+def _keeps_a_log(path: Path) -> bool:
+    """By the header: to a connection of an immutable file no log is of use, and so it names another mode."""
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\2\2"
 
 
 def _threadsafe(cursor: sqlite3.Cursor) -> bool:
@@ -167,15 +190,7 @@ def _around(path: Path) -> Iterator[Check]:
         )
     else:
         yield safe("file system", kind)
-    for place in (path, path.absolute().parent):
-        mode = place.stat().st_mode
-        open_to_all = bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
-        yield judged(
-            not open_to_all,
-            f"permissions of {place.name}",
-            stat.filemode(mode),
-            f"Everybody on this machine may write to it. Run chmod o-w {quote(str(place))}.",
-        )
+    yield from _permissions(path)
     yield judged(
         os.access(path, os.W_OK),
         "writable",
@@ -208,6 +223,25 @@ def _around(path: Path) -> Iterator[Check]:
         "cannot be seen from here",
         "A drive that reports writes done from a cache without battery can lose them all the same.",
     )
+
+
+def _permissions(path: Path) -> Iterator[Check]:
+    """Who else on this machine may get at the files."""
+    logs = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm")]
+    for place in (path, *(log for log in logs if log.exists()), path.absolute().parent):
+        mode = place.stat().st_mode
+        subject, found = f"permissions of {place.name}", stat.filemode(mode)
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            mend = f"Everybody on this machine may write to it. Run chmod o-w {quote(str(place))}."
+            yield unsafe(subject, found, mend)
+        elif mode & _OF_OTHERS and not place.is_dir():
+            mend = (
+                "Others than its owner may get at it. Unless they are meant to, run chmod "
+                f"{PRIVATE:o} {quote(str(place))}."
+            )
+            yield note(subject, found, mend)
+        else:
+            yield safe(subject, found)
 
 
 def file_system_of(path: Path) -> str:

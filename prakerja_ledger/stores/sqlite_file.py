@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -15,6 +16,10 @@ APPLICATION_ID: Final = 0x50524B4A
 
 
 SCHEMA_VERSION: Final = 1
+
+
+PRIVATE: Final = 0o600
+"""The mode of a file that is made: who may read a ledger is for its owner to say."""
 
 
 LOCK_TIMEOUT_SECONDS: Final = 30
@@ -93,14 +98,26 @@ def claim(path: Path, *, create: bool) -> None:
     """Make the tables of a new ledger, or check that the file is one of ours."""
     if create and not path.parent.is_dir():
         raise UnreadableSource(source=str(path), problem=f"there is no folder {path.parent}.")
-    mode = "rwc" if create else "rw"
+    if create:
+        make_private(path)
     database = sqlite3.connect(
-        f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=30
+        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=30
     )
     try:
         _check_or_create(path, database)
     finally:
         database.close()
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that its owner alone may read, where there is none; SQLite gives its logs the same mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+
+
+def check_ours(path: Path, database: sqlite3.Connection) -> None:
+    """Refuse a file that is no ledger, or is none yet. Raises UnreadableSource."""
+    if not _is_ours(path, database):
+        raise UnreadableSource(source=str(path), problem="nothing is in it. Check the path.")
 
 
 def _check_or_create(path: Path, database: sqlite3.Connection) -> None:

@@ -170,6 +170,8 @@ def every_command() -> list[commands.Command]:
         c.Fail(source="//bank", id="15", subject="P-1", disbursement="survey/1/1", reason="technical"),
         c.Return(source="//bank", id="16", subject="P-1", disbursement="survey/1/1", reason="technical", amount=1),
         c.Revoke(source="//pmo", id="17", subject="P-1", reason="fraud"),
+        c.VoidEvent(source="//pmo", id="27", subject="P-1", voided_source="//pmo", voided_id="1",
+                    reason="typing error", authority="SK-1", maker="staff-1", checker="staff-2"),
         c.Reinstate(source="//pmo", id="18", subject="P-1", reason="appeal"),
         c.FileComplaint(source="//pmo", id="19", subject="P-1", complaint="K-1", component="survey", instalment=1),
         c.ResolveComplaint(source="//pmo", id="20", subject="P-1", complaint="K-1", outcome="paid"),
@@ -206,6 +208,7 @@ def no_command() -> None:
     c.Fail(source="//bank", id="15", subject="P-1", disbursement=1, reason="technical")  # expect: arg-type
     c.Return(source="//bank", id="16", subject="P-1", disbursement="D", reason="technical", amount=1.0)  # expect: arg-type
     c.Revoke(source="//pmo", id="17", subject="P-1")  # expect: call-arg
+    c.VoidEvent(source="//pmo", id="27", subject="P-1", reason="r", authority="a")  # expect: call-arg
     c.Reinstate(source="//pmo", id="18", subject="P-1", reason=0)  # expect: arg-type
     c.FileComplaint(source="//pmo", id="19", subject="P-1", complaint="K-1", instalment="1")  # expect: arg-type
     c.ResolveComplaint(source="//pmo", id="20", subject="P-1", complaint="K-1", outcome=True)  # expect: arg-type

@@ -14,7 +14,7 @@ from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.history import check_targets, files_of, status_of
-from prakerja_ledger.interfaces.cli.commands.reader import reading
+from prakerja_ledger.interfaces.cli.commands.reader import complain_of_waves, reading
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     language_option,
@@ -36,6 +36,7 @@ from prakerja_ledger.interfaces.source import (
     without_collection,
 )
 from prakerja_ledger.interfaces.whole_file import aside, compressed
+from prakerja_ledger.ledger.urls import without_password
 from prakerja_ledger.reading.view import View
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ def export_command(
         if target is None:
             raise click.UsageError("--format parquet needs --output FILE.")
         _write_parquet(source, Path(target), programme, tally, every_line=every_line)
-        return status_of([tally])
-    _write_out(_lines_to_export(source, programme, tally, every_line=every_line), source, target)
+    else:
+        lines = _lines_to_export(source, programme, tally, every_line=every_line)
+        _write_out(lines, source, target)
+    complain_of_waves(words_of(lang), without_password(source), tally.waves)
     return status_of([tally])
 
 

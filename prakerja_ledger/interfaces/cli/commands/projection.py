@@ -157,7 +157,7 @@ def _opened(url: str, into: str | None, holidays: str | None) -> Iterator[Any]:
 
     programme = programme_with(holidays)
     with (
-        Ledger.open(url, programme=programme, create=False) as ledger,
+        Ledger.open(url, programme=programme, read_only=True) as ledger,
         Projection.open(ledger, into or beside(url)) as projection,
     ):
         yield projection

@@ -80,6 +80,11 @@ class Reader(Speaker):
     history: History
     evaluation: Evaluation
 
+    def __attrs_post_init__(self) -> None:
+        """Whoever is shown a part is told so."""
+        super().__attrs_post_init__()
+        complain_of_waves(self.words, self.name, self.history.waves)
+
     def statements(self, names: Iterable[str] = ()) -> Iterator[law.Statement]:
         """Every statement, by participant id; or those of the participants named."""
         wanted = sorted(set(names))
@@ -117,6 +122,18 @@ class Reader(Speaker):
         for participant, error in undecided:
             self.complain_of_calendar(participant, error)
         return found
+
+
+def complain_of_waves(words: Words, source: str, waves: tuple[int, ...] | None) -> None:
+    """Say that others than these are left out; a part must not be taken for the whole."""
+    if waves is not None:
+        output.complain(
+            words(
+                N_("{source}: you see the participants of these waves alone: {waves}."),
+                source=source,
+                waves=", ".join(map(str, waves)) or "–",
+            )
+        )
 
 
 def walks(
