@@ -26,6 +26,7 @@ from benchmarks import (
     bulk,
     executing,
     histories,
+    larger,
     plots,
     programme,
     sealing,
@@ -218,6 +219,7 @@ FIRST: Final = (
     "At a glance",
     "The least that anyone can do: two sums",
     "Answers over the whole programme",
+    "Answers over 50 million events",
     "The law over a whole history in SQL",
     "The books",
     "Event stores",
@@ -322,7 +324,9 @@ OLDER: Final[dict[str, Callable[[Run], str]]] = {
     "start-up": Run.start_up,
 }
 """Parts that give their sections at once."""
-NEWER: Final[dict[str, Part]] = {part.NAME: part for part in (*programme.PARTS, *sealing.PARTS)}
+NEWER: Final[dict[str, Part]] = {
+    part.NAME: part for part in (*programme.PARTS, larger.Larger(), *sealing.PARTS)
+}
 """Parts with the face of `Part`: to add one is to name it here."""
 RESULTS: Final = Path("benchmarks/results")
 

@@ -726,6 +726,12 @@ BROKEN_ROWS: list[tuple[str, str, Any, str]] = [
     ("training-purchased", "courses", [{"course": "C", "institution": "I"}] * 2, "INVALID_DATA"),
     ("training-purchased", "courses",
      [{"course": f"C{n:0199}", "institution": "I" * 200} for n in range(3_000)], "NOT_JSON"),
+    # few items, but a character can take four bytes, and a control character six
+    ("training-purchased", "courses",
+     [{"course": f"{n:04}" + "\U00010300" * 196, "institution": "\U00010300" * 200} for n in range(700)],
+     "NOT_JSON"),
+    ("training-purchased", "courses",
+     [{"course": f"{n:04}" + "\x01" * 196, "institution": "\x01" * 200} for n in range(440)], "NOT_JSON"),
     ("training-purchased", "purchase", "", "INVALID_DATA"),
 ]  # fmt: skip
 

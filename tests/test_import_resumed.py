@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prakerja_ledger.domain.errors import LedgerFault
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.interfaces.columnar.writing import write_columnar
 from prakerja_ledger.interfaces.importing import FileImport
 from prakerja_ledger.ledger import importing
 from prakerja_ledger.ledger.importing import Importer
 from prakerja_ledger.ledger.ledger import Ledger
+from prakerja_ledger.stores.sqlite_recorder import LedgerPool
 from tests import worlds
 from tests.cli_support import big_histories, environment, run
+from tests.faults.postgres import site
+from tests.faults.proxy import Plan, Proxy
 from tests.ledger_support import as_bytes, enrolment
-from tests.postgres_support import made, shared_database  # noqa: F401  # a fixture
+from tests.postgres_support import made, shared_database, through  # noqa: F401  # a fixture
 from tests.support import read
 
 BATCH = 16
@@ -129,6 +135,62 @@ def test_a_line_that_was_quarantined_stays_so_until_the_file_is_imported_once_mo
 
     assert counts(judged(url, path)[0]) == (60, 0, 1)
     assert counts(judged(url, path)[0]) == (1, 60, 0)
+
+
+# --- a full disk, a lost connection -------------------------------------------------------------------
+
+
+def goes_on_as_if_nothing_had_happened(url: str, path: Path, lines: list[bytes]) -> None:
+    law = read(lines)
+    with Ledger.open(url) as ledger:
+        durable = len(list(ledger.lines()))
+    file, numbers = judged(url, path)
+    behind = [n for n in numbers if n not in law.refusals]
+    assert counts(file) == law.counts
+    assert len(behind) <= len(lines) - durable, "what was durable was judged again"
+    with Ledger.open(url) as ledger:
+        assert len(list(ledger.lines())) == law.counts[0]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_an_import_that_met_a_full_disk_is_gone_on_with_once_there_is_room(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+):
+    lines = worlds.history(3, participants=9, events=300)
+    path = history(tmp_path, lines, form)
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    set_up = LedgerPool._set_up
+
+    def small(pool: Any, connection: sqlite3.Connection) -> None:
+        set_up(pool, connection)
+        connection.execute("PRAGMA max_page_count = 40")
+
+    with monkeypatch.context() as patched, pytest.raises(LedgerFault, match="full"):
+        patched.setattr(LedgerPool, "_set_up", small)
+        judged(url, path)
+
+    with Ledger.open(url) as ledger:
+        assert 0 < ledger.head() < read(lines).counts[0]
+    goes_on_as_if_nothing_had_happened(url, path, lines)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+@pytest.mark.parametrize("cut", ["not stored", "stored"])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_an_import_whose_connection_is_cut_at_a_commit_is_gone_on_with(
+    tmp_path: Path, cut: str, form: str, shards: int
+):
+    """Whether the server had committed the batch, and its bookmark with it, or not."""
+    lines = worlds.history(4, participants=9, events=200)
+    path = history(tmp_path, lines, form)
+    url = made(site().server.url(site().server.new_database()), shards=shards)
+    plan = Plan(form=cut, first=4, every=3)
+
+    with Proxy(site().server.port, plan) as between, suppress(LedgerFault):
+        judged(through(url, between.port), path)
+
+    assert plan.struck
+    goes_on_as_if_nothing_had_happened(url, path, lines)
 
 
 # --- kill -9 ------------------------------------------------------------------------------------------
