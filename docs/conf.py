@@ -27,7 +27,9 @@ exclude_patterns = ["_build"]
 nitpicky = True
 nitpick_ignore_regex = [
     # Python's own types, and Hypothesis': their pages are elsewhere, and a build asks no network
-    ("py:class", r"(collections\.abc|datetime|hypothesis\.strategies|threading)\.\w+"),
+    ("py:class", r"(collections\.abc|datetime|hypothesis\.strategies|pathlib|threading)\.\w+"),
+    # stands for what a secret is of: text, or bytes
+    ("py:class", r"prakerja_ledger\.vault\.secret\.T"),
     # what an Evaluation hands from one of its methods to another
     ("py:class", r"prakerja_ledger\.domain\.streams\.Participant"),
 ]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import click
 from click.testing import CliRunner
 
 import prakerja_ledger
@@ -599,7 +600,12 @@ def help_of(*arguments: str) -> str:
 
 
 def commands() -> str:
-    parts = [f"## {name}\n\n```text\n{help_of(name)}\n```\n" for name in COMMANDS]
+    parts = []
+    for name in COMMANDS:
+        parts.append(f"## {name}\n\n```text\n{help_of(name)}\n```\n")
+        command = cli.get_command(click.Context(cli), name)
+        for own in command.commands if isinstance(command, click.Group) else ():
+            parts.append(f"### {name} {own}\n\n```text\n{help_of(name, own)}\n```\n")
     return f"""# Commands
 
 The command line is the extra `cli` of the package. Results go to standard output, errors to standard
@@ -722,6 +728,7 @@ api-commands
 api-facts
 api-reading
 api-projection
+api-vault
 api-schemes
 api-errors
 api-testing
@@ -886,6 +893,43 @@ def api_projection() -> str:
 {auto("class", "prakerja_ledger.projecting.projector.Watcher()", members="", **{"special-members": "__call__"})}"""
 
 
+def api_vault() -> str:
+    return f"""# The vault
+
+People's data apart from the history: [how to](../howto/people.md). The extra `vault`.
+
+{auto("class", "prakerja_ledger.vault.vault.Vault()", members="", **{"exclude-members": "begin"})}
+{value("prakerja_ledger.vault.showing.Held")}
+{value("prakerja_ledger.vault.rows.Participant")}
+{value("prakerja_ledger.vault.rows.Settings")}
+{value("prakerja_ledger.vault.showing.Shown")}
+{value("prakerja_ledger.vault.registering.Registered")}
+{value("prakerja_ledger.vault.forgetting.Past")}
+## People
+
+{value("prakerja_ledger.vault.person.Person")}
+{module("vault.person") + "".join(auto("function", f"prakerja_ledger.vault.person.{name}") for name in ("nik", "name", "phone", "account"))}
+{value("prakerja_ledger.vault.person.PersonalField")}
+{value("prakerja_ledger.vault.nik.Sex")}
+{value("prakerja_ledger.vault.nik.Doubt")}
+{auto("class", "prakerja_ledger.vault.secret.Secret", members="")}
+## Keys
+
+{value("prakerja_ledger.vault.keys.Keys")}
+{auto("class", "prakerja_ledger.vault.keys.FileKey", members="")}
+{auto("class", "prakerja_ledger.vault.keys.ManagedKey", members="")}
+{auto("class", "prakerja_ledger.vault.keys.WrappingKey()", members="")}
+{"".join(auto("function", f"prakerja_ledger.vault.keys.{name}") for name in ("make_key", "keys_in", "destroy_key"))}
+{value("prakerja_ledger.vault.keys.Use")}
+{value("prakerja_ledger.vault.crypto.Algorithm")}
+## The journal
+
+{value("prakerja_ledger.vault.journal.Warrant")}
+{value("prakerja_ledger.vault.journal.Entry")}
+{value("prakerja_ledger.vault.journal.Kind")}
+{value("prakerja_ledger.vault.journal.Head")}"""
+
+
 def api_schemes() -> str:
     calendar = {"members": "", "exclude-members": "working_days"}
     return f"""# Programme and schemes
@@ -994,6 +1038,7 @@ PAGES: Final = {
     "api-facts": api_facts,
     "api-reading": api_reading,
     "api-projection": api_projection,
+    "api-vault": api_vault,
     "api-schemes": api_schemes,
     "api-errors": api_errors,
     "api-testing": api_testing,

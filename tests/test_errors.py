@@ -17,7 +17,12 @@ from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.domain.time import day, instant
 from prakerja_ledger.interfaces.history_file import lines_of
 from prakerja_ledger.ledger.ledger import Ledger
+from prakerja_ledger.vault.keys import keys_in
+from prakerja_ledger.vault.person import PersonalField
+from prakerja_ledger.vault.secret import Secret
+from prakerja_ledger.vault.vault import Vault
 from tests.support import as_lines, enrolled, linked, recorded, view
+from tests.vault_support import NOON, WARRANT, Marked, new_keys
 
 FAMILIES = {e.PrakerjaLedgerError, e.InvalidInput}
 """Never raised themselves: what to catch, not what happened."""
@@ -141,6 +146,45 @@ class Entered:
         return self.turn.__exit__(*error)
 
 
+def invalid_person(_):
+    Marked(1).person(nik=Secret("12"))
+
+
+def key_refused(tmp_path):
+    keys_in(tmp_path / "none")
+
+
+@contextmanager
+def vault_of_one(tmp_path):
+    url = f"sqlite:///{tmp_path}/vault.db"
+    with Vault.create(url, new_keys(tmp_path / "keys"), WARRANT, clock=lambda: NOON) as vault:
+        yield vault, vault.register(Marked(1).person(), WARRANT).participant
+
+
+def not_in_vault(tmp_path):
+    with vault_of_one(tmp_path) as (vault, _):
+        vault.forget(["p-1"], WARRANT)
+
+
+def forgotten(tmp_path):
+    with vault_of_one(tmp_path) as (vault, participant):
+        vault.forget([participant], WARRANT)
+        vault.reveal(participant, (PersonalField.NIK,), WARRANT)
+
+
+def restricted(tmp_path):
+    with vault_of_one(tmp_path) as (vault, participant):
+        vault.restrict(participant, WARRANT)
+        vault.reveal(participant, (PersonalField.NIK,), WARRANT)
+
+
+def vault_damaged(tmp_path):
+    with vault_of_one(tmp_path) as (vault, participant):
+        with closing(sqlite3.connect(tmp_path / "vault.db")) as connection, connection:
+            connection.execute("DELETE FROM wrapped_keys")
+        vault.reveal(participant, (PersonalField.NIK,), WARRANT)
+
+
 # error → what raises it, its code, how its text begins and ends
 SCENARIOS = {
     e.InvalidField: (
@@ -203,6 +247,23 @@ SCENARIOS = {
         outcome_unknown, "OUTCOME_UNKNOWN",
         "whether //test enrolled P-1 was recorded is not known: disk I/O error. ",
         "a second identity could record it twice.",
+    ),
+    e.InvalidPerson: (
+        invalid_person, "INVALID_PERSON", "nik is not 16 digits. ", "since it may be personal.",
+    ),
+    e.KeyRefused: (key_refused, "KEY_REFUSED", "the key /", "there is no such folder. Name another."),
+    e.NotInVault: (
+        not_in_vault, "NOT_IN_VAULT", "the vault holds nobody under the participant id that was given. ",
+        "was printed when the person was added.",
+    ),
+    e.Forgotten: (
+        forgotten, "FORGOTTEN", "the data of participant p-", "stand in the ledger under the id.",
+    ),
+    e.Restricted: (
+        restricted, "RESTRICTED", "the data of participant p-", "lift it (vault lift), and ask again.",
+    ),
+    e.VaultDamaged: (
+        vault_damaged, "VAULT_DAMAGED", "sqlite:///", "Restore it from a copy.",
     ),
 }  # fmt: skip
 

@@ -196,6 +196,62 @@ class CommitInDoubt(LedgerFault):
     code = "COMMIT_IN_DOUBT"
 
 
+class InvalidPerson(InvalidInput):
+    """A value about a person breaks its form. Nothing was written.
+
+    The text never repeats the value, nor does any field of the error: it may be personal.
+    """
+
+    code = "INVALID_PERSON"
+    template = (
+        "{field} is not {expected}. Correct it; what was given is not repeated here, since it may be "
+        "personal."
+    )
+
+
+class KeyRefused(InvalidInput):
+    """A key of the vault cannot be used, or is the wrong one."""
+
+    code = "KEY_REFUSED"
+    template = "the key {key} cannot be used: {problem}"
+
+
+class NotInVault(InvalidInput):
+    """The vault never held a person under this participant id."""
+
+    code = "NOT_IN_VAULT"
+    template = (
+        "the vault holds nobody under the participant id that was given. Check it: an id is p- and 32 "
+        "digits or letters a to f, and was printed when the person was added."
+    )
+
+
+class Forgotten(NotInVault):
+    """The person's data was made unreadable."""
+
+    code = "FORGOTTEN"
+    template = (
+        "the data of participant {participant} was made unreadable on {on}, and nothing brings it "
+        "back. Amounts and dates stand in the ledger under the id."
+    )
+
+
+class Restricted(PrakerjaLedgerError):
+    """Processing of the person's data is restricted. Nothing was shown, and nothing was changed."""
+
+    code = "RESTRICTED"
+    template = (
+        "the data of participant {participant} is restricted since {on}; nothing was shown or "
+        "changed. When the restriction has ended, lift it (vault lift), and ask again."
+    )
+
+
+class VaultDamaged(LedgerFault):
+    """What the vault holds is not what it wrote: a value, a key or its journal was changed."""
+
+    code = "VAULT_DAMAGED"
+
+
 @frozen(kw_only=True)
 class Refusal:
     """Why an event cannot be recorded: a quarantine code of the contract and a sentence.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from attrs import Attribute, evolve, field, frozen
@@ -37,6 +37,7 @@ SURVEY: Final = "survey"
 FIRST_INCENTIVE: Final[Line] = f"{POST_TRAINING}/1"
 
 
+@lru_cache(maxsize=1 << 10)  # one text for each line, not one for each of a million disbursements
 def line_of(component: str, instalment: int) -> Line:
     """The line that an instalment of a component is paid on."""
     return f"{component}/{instalment}"

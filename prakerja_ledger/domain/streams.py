@@ -135,7 +135,8 @@ class Participant(Stream):
             self.standing_moves[-1].fact, f.ParticipationRevoked
         )
 
-    def apply(self, event: Event) -> None:
+    def evolve(self, event: Event) -> None:  # the same in one step: most of all events come by here
+        self.events.append(event)
         fact = event.fact
         apply = _APPLY.get(type(fact))
         if apply is not None:

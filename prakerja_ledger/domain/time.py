@@ -177,6 +177,7 @@ def months_after(on: date, months: int) -> date | None:
     return date(year, month, min(on.day, calendar.monthrange(year, month)[1]))
 
 
+@lru_cache(maxsize=1 << 14)
 def days_after(on: date, days: int) -> date | None:
     """The date that many calendar days later; None past year 9999."""
     try:

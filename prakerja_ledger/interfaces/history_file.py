@@ -6,9 +6,7 @@ that is longer goes to a temporary file of its own, so that it can be quarantine
 
 from __future__ import annotations
 
-import gzip
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,6 +30,8 @@ class OverlongLine:
 
     def __init__(self, start: bytes) -> None:
         self.head: bytes = start[: LONGEST_LINE + 1]
+        import tempfile  # noqa: PLC0415  # only for lines that need it
+
         self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by its reader
         self.blank: bool = True
         self.add(start)
@@ -67,6 +67,8 @@ def lines_of(path: str) -> Iterator[Line]:
 
 
 def _explained(error: Exception, lines: int) -> str:
+    import gzip  # noqa: PLC0415  # only for files that need it
+
     if isinstance(error, FileNotFoundError):
         return "there is no such file. Check the path."
     if isinstance(error, IsADirectoryError):
@@ -93,6 +95,8 @@ def _blocks(path: str) -> Iterator[bytes]:
     if path == STANDARD_INPUT:
         yield from _read(sys.stdin.buffer)
     elif path.endswith(".gz"):
+        import gzip  # noqa: PLC0415  # only for files that need it
+
         with gzip.open(path, "rb") as file:
             yield from _read(file)
     elif path.endswith(".zst"):

@@ -59,10 +59,6 @@ def known_at_json(view: View) -> str | None:
 def statement_json(statement: Statement) -> str:
     """One statement as one line of `statement --json`, without LF."""
     names: dict[int, str] = {}
-    for line in statement.lines:
-        for event in line.evidence:
-            if event.position not in names:
-                names[event.position] = _name(event)
     lines = ",".join([_line(line, names) for line in statement.lines])
     return (
         f'{{"participant":{_encode(statement.participant)},"wave":{statement.wave},'
@@ -92,7 +88,12 @@ def _totals(lines: Sequence[StatementLine]) -> str:
 
 
 def _line(line: StatementLine, names: dict[int, str]) -> str:
-    evidence = ",".join([names[event.position] for event in line.evidence])
+    """One line; `names` holds the events that lines before it have named, by position."""
+    found = line.evidence
+    for event in found:
+        if event[6] not in names:
+            names[event[6]] = _name(event)
+    evidence = ",".join([names[event[6]] for event in found])
     return (
         f'{{"line":"{line.line}","amount":{line.amount},"status":"{line.status._value_}",'
         f'"owed":{line.owed},"paid":{line.paid},"unpaid":{line.unpaid},"overdue":{line.overdue},'

@@ -6,7 +6,7 @@ import gc
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
 from attrs import define, field
@@ -27,7 +27,6 @@ from prakerja_ledger.evidence.wire import is_blank, read_event
 from prakerja_ledger.interfaces.columnar.sniffing import is_columnar, reader
 from prakerja_ledger.interfaces.history_file import STANDARD_INPUT, Line, OverlongLine, lines_of
 from prakerja_ledger.interfaces.mentions import speaks_of_money
-from prakerja_ledger.interfaces.spool import SpooledIdentities, SpooledParticipants
 from prakerja_ledger.ledger.urls import check_source
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.view import View
@@ -208,6 +207,11 @@ def _refused(line: bytes, programme: Programme) -> Refusal:
 
 def file_register(programme: Programme) -> Register:
     """A register for files: what it holds spills to disk where a history is long."""
+    from prakerja_ledger.interfaces.spool import (  # noqa: PLC0415  # not for a ledger
+        SpooledIdentities,
+        SpooledParticipants,
+    )
+
     return Register(
         programme,
         participants=SpooledParticipants(),
@@ -287,6 +291,8 @@ def _columnar_history(
     with without_collection(), reader(path)(path, programme) as history:
         judge = history.only(names) if names else None
         if judge is None:
+            from prakerja_ledger.interfaces.spool import SpooledParticipants  # noqa: PLC0415  # not for a few
+
             judge = history.judged(SpooledParticipants, tick)
         if judge is None:
             return None
@@ -320,15 +326,16 @@ def _file_history(path: str, programme: Programme, tick: Tick) -> History:
 
 @contextmanager
 def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
-    from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
+    from prakerja_ledger.ledger.mapper import LedgerMapper  # noqa: PLC0415  # heavy; files need none
+    from prakerja_ledger.ledger.opening import open_to_read  # noqa: PLC0415
+    from prakerja_ledger.ledger.streams import JournalStreams  # noqa: PLC0415
 
-    with (
-        Ledger.open(url, programme=programme, read_only=True) as ledger,
-        ledger.journal.reading() as reading,
-    ):
-        streams = ledger.streams(reading)
+    mapper = LedgerMapper()
+    mapper.programme = programme
+    with closing(open_to_read(url)) as journal, journal.reading() as reading:
+        streams = JournalStreams(reading, mapper)
         yield History(
-            ledger.journal.url,
+            journal.url,
             streams.participants,
             streams.packages,
             streams.programme_stream(),
@@ -341,12 +348,9 @@ def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
 def recorded_lines(source: str, programme: Programme, tally: Tally) -> Iterator[bytes]:
     """The recorded lines of a source as they came, in the order of recording."""
     if is_ledger(source):
-        from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
+        from prakerja_ledger.ledger.opening import open_to_read  # noqa: PLC0415  # heavy; files need none
 
-        with (
-            Ledger.open(source, programme=programme, read_only=True) as ledger,
-            ledger.journal.reading() as reading,
-        ):
+        with closing(open_to_read(source)) as journal, journal.reading() as reading:
             tally.waves = reading.waves()
             yield from (stored.line for stored in reading.lines())
         return

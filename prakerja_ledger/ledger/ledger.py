@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from attrs import define, field, frozen
 
@@ -18,7 +18,6 @@ from prakerja_ledger.domain.errors import (
     OutcomeUnknown,
     Refused,
     TurnLost,
-    UnreadableSource,
 )
 from prakerja_ledger.domain.fields import check_text, wrong
 from prakerja_ledger.domain.register import Duplicate
@@ -26,25 +25,17 @@ from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme, check_prog
 from prakerja_ledger.ledger.ahead import record_ahead
 from prakerja_ledger.ledger.asking import Asking, system_clock
 from prakerja_ledger.ledger.cloudevent import Recordable
-from prakerja_ledger.ledger.journal import Journal
 from prakerja_ledger.ledger.mapper import RecordedEvent
 from prakerja_ledger.ledger.observing import observed
-from prakerja_ledger.ledger.read_only import Readable, ReadOnlyJournal
+from prakerja_ledger.ledger.opening import open_journal, open_to_read
 from prakerja_ledger.ledger.registrar import Registrar
 from prakerja_ledger.ledger.steps import Clock, Execution, Recording, Step, Turn, intent_of
-from prakerja_ledger.ledger.urls import check_url, imported, without_password
+from prakerja_ledger.ledger.urls import check_url
 
 _MOST_STREAMS: Final = 1_000
 """Participants kept folded between single records."""
 _MOST_ATTEMPTS: Final = 20
 """Turns that a write tries, where the store undid each for another writer's sake."""
-STORES: Final = {
-    "memory": "prakerja_ledger.stores.memory",
-    "postgres": "prakerja_ledger.stores.postgres",
-    "postgresql": "prakerja_ledger.stores.postgres",
-    "sqlite": "prakerja_ledger.stores.sqlite",
-}
-"""URL scheme to the module that opens it. Named, not imported: stores know the ledger, not it them."""
 
 
 @frozen
@@ -75,16 +66,6 @@ def unknown_outcome(identity: tuple[str, str], error: CommitInDoubt) -> OutcomeU
     """Nobody knows whether the event of that identity is recorded, and why."""
     source, id = identity
     return OutcomeUnknown(source=source, id=id, problem=error.fields["problem"])
-
-
-class Opener(Protocol):
-    """What a store module offers."""
-
-    def open_journal(self, url: str, *, create: bool) -> Journal:
-        """The journal behind a URL."""
-
-    def open_to_read(self, url: str) -> Readable:
-        """The same for who only reads; one that is there."""
 
 
 @define(eq=False)
@@ -148,16 +129,8 @@ class Ledger(Asking):
         """
         check_url(url)
         _check_parts(programme, clock)
-        scheme = url.partition(":")[0]
-        if scheme not in STORES:
-            known = "sqlite:///path.db, postgresql://host/database, memory://name"
-            raise UnreadableSource(
-                source=without_password(url), problem=f"no store for this URL. Known: {known}"
-            )
-        store: Opener = imported(STORES[scheme], scheme)
-        if read_only:
-            return cls(ReadOnlyJournal(store.open_to_read(url)), programme, clock, four_eyes)
-        return cls(store.open_journal(url, create=create), programme, clock, four_eyes)
+        journal = open_to_read(url) if read_only else open_journal(url, create=create)
+        return cls(journal, programme, clock, four_eyes)
 
     def close(self) -> None:
         """Let go of files and connections; again, and nothing happens.

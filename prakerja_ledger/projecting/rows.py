@@ -228,10 +228,11 @@ def _lines(made: Statement) -> list[Row]:
     names: dict[int, str] = {}  # most facts are evidence of several lines
     rows = []
     for place, line in enumerate(made.lines):
-        for event in line.evidence:
+        found = line.evidence
+        for event in found:
             if event.position not in names:
                 names[event.position] = _text({"source": event.source, "id": event.id})
-        evidence = ",".join([names[event.position] for event in line.evidence])
+        evidence = ",".join([names[event.position] for event in found])
         rows.append(_line(about, place, line, f"[{evidence}]"))
     return rows
 

@@ -55,7 +55,7 @@ class Transfer:
     def left(self) -> int:
         """What of it stays paid; a return whose settlement is voided takes nothing."""
         left = self.settled - self.returned
-        return max(0, left)
+        return left if left > 0 else 0  # noqa: FURB136  # a third of what max() takes
 
     @property
     def is_open(self) -> bool:
@@ -86,9 +86,12 @@ class Transfers:
 
     @property
     def in_flight(self) -> int:
+        if self.latest is None:  # nothing instructed
+            return 0
         in_flight = 0
         for transfer in self.by_id.values():
-            in_flight += transfer.in_flight
+            if transfer.is_open:
+                in_flight += transfer.amount
         return in_flight
 
     @property
@@ -107,6 +110,8 @@ class Bought:
 
     @property
     def refunded(self) -> int:
+        if not self.refunds:
+            return 0
         return sum(refund.fact.amount for refund in self.refunds)  # type: ignore[attr-defined]
 
     @property
@@ -225,9 +230,10 @@ def open_dossier(seen: ParticipantInView, view: View, programme: Programme) -> D
     """Fold a participant's events in view, in the order of events."""
     dossier = Dossier(seen, seen.participant, programme.scheme(seen.scheme), view)
     for event in seen.events:
-        read = READERS.get(type(event.fact))
+        fact = event.fact
+        read = READERS.get(type(fact))
         if read is not None:
-            read(dossier, event, event.fact)
+            read(dossier, event, fact)
     for refund in dossier.loose_refunds:
         attach(dossier, refund)
     return dossier

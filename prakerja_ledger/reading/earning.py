@@ -19,7 +19,6 @@ from prakerja_ledger.reading.dossier import (
     Dossier,
     Settlement,
 )
-from prakerja_ledger.reading.view import each_once
 
 
 @define(eq=False)
@@ -29,8 +28,8 @@ class Earning:
     on: date | None
     rests_on: Sequence[Event]
     """The events that the earned date rests on."""
-    shown: tuple[Event, ...]
-    """The evidence of the line before payments and causes."""
+    shown: Sequence[Event]
+    """The evidence of the line before payments and causes, in any order."""
     missing: tuple[Because, ...]
     """The causes of a line that is not earned."""
 
@@ -58,7 +57,7 @@ def first_incentive_earning(d: Dossier) -> Earning:
     needed = (d.completions[course], certificate, rated, reviewed)
     there = [event for event in needed if event is not None]
     on = None if missing_causes else date_of(max(map(_occurred_at, there)))
-    shown = each_once((d.counting_courses[course].event, *there))
+    shown = (d.counting_courses[course].event, *there)
     return Earning(on, there, shown, tuple(missing_causes))
 
 
@@ -75,7 +74,11 @@ def later_incentive_earning(first: Earning, k: int, *, first_is_earned: bool) ->
 def first_settlement(d: Dossier) -> Settlement | None:
     """The first money that arrived on post-training/1; a later return does not undo it."""
     transfers = d.lines.get(FIRST_INCENTIVE)
-    settlements = [] if transfers is None else transfers.settlements
+    if transfers is None:
+        return None
+    settlements = transfers.settlements
+    if len(settlements) == 1:
+        return settlements[0]
     return min(settlements, key=lambda one: order_of_events(one.event), default=None)
 
 
@@ -96,4 +99,4 @@ def survey_earning(
     on = None
     if first.on is not None and settlement is not None and len(submissions) == n:
         on = max(first.on, date_of(max(map(_occurred_at, there))))
-    return Earning(on, [*first.rests_on, *there], each_once(there), tuple(missing))
+    return Earning(on, [*first.rests_on, *there], there, tuple(missing))

@@ -16,7 +16,6 @@ from prakerja_ledger.domain.time import in_wib
 from prakerja_ledger.reading.case import look_at_packages
 from prakerja_ledger.reading.dossier import ProgrammeInView, look_at_programme, open_dossier
 from prakerja_ledger.reading.finding import Finding
-from prakerja_ledger.reading.findings import Findings
 from prakerja_ledger.reading.statement import Statement, statement, statement_of
 from prakerja_ledger.reading.view import View, is_in_view, look
 
@@ -63,6 +62,8 @@ class Evaluation:
 
     def findings(self) -> tuple[list[Finding], list[tuple[str, CalendarTooShort]]]:
         """Every finding, sorted; and the participants whom the calendar is too short to judge."""
+        from prakerja_ledger.reading.findings import Findings  # noqa: PLC0415  # statements need no checks
+
         packages = look_at_packages(self.packages, self.view)
         gathered = Findings(self.view, self.programme, self.around, packages)
         for participant in self.participants:

@@ -74,6 +74,10 @@ AMOUNTS: Final = (
 """The amounts of a line, whole rupiah each, in the order in which they are printed."""
 
 
+Pieces = tuple[Sequence[Event], Sequence[Event], Sequence[Event]]
+"""The evidence of a line in pieces: how it is earned, how it was paid, what its causes point at."""
+
+
 @frozen(kw_only=True, eq=False)
 class StatementLine:
     """One line. Amounts are whole rupiah.
@@ -113,8 +117,15 @@ class StatementLine:
     """Working days after the due date, up to and including D; 0 where nothing is overdue."""
     causes: tuple[Because, ...]
     """Why it is not paid: all that apply, the one to act on first."""
-    evidence: tuple[Event, ...]
-    """What a reader follows to check the line, in the order of events."""
+    _evidence: Pieces
+    """Put together when somebody asks: sums never do. Of a dossier that is folded to its end."""
+
+    @property
+    def evidence(self) -> tuple[Event, ...]:
+        """What a reader follows to check the line, in the order of events."""
+        earning, payments, pointed_at = self._evidence
+        found = followed_by(each_once(earning), payments)
+        return each_once((*found, *pointed_at)) if pointed_at else found
 
     @property
     def cause(self) -> Cause | None:
@@ -205,7 +216,7 @@ def training_owed(scheme: Scheme, spent: int) -> int:
 def training_line(d: Dossier) -> StatementLine:
     """The training balance: what of it was spent, and what of the rest can still be."""
     amount = d.scheme.training_balance
-    spent = sum(bought.spent for bought in d.counting)
+    spent = sum([bought.spent for bought in d.counting])
     owed = training_owed(d.scheme, spent)
     cut_off = d.scheme.training_used_by
     causes = []
@@ -240,11 +251,12 @@ def training_line(d: Dossier) -> StatementLine:
         due_on=None,
         overdue_working_days=0,
         causes=tuple(causes),
-        evidence=each_once(evidence),
+        evidence=(evidence, (), ()),
     )
 
 
 _NO_TRANSFERS: Final = Transfers()
+_PAID: Final = Status.PAID
 
 
 class _CashLines:
@@ -270,7 +282,7 @@ class _CashLines:
         """The lines of the scheme, and those it lacks that a disbursement names, in their place."""
         lines = self.scheme.cash_lines
         if self.d.lines.keys() <= lines.keys():
-            return [self._line(line, *found) for line, found in lines.items()]
+            return [self._line(line, part, n, each) for line, (part, n, each) in lines.items()]
         places = {line: (component, n) for line, (component, n, _) in lines.items()}
         for line in self.d.lines:
             component, _, n = line.partition("/")
@@ -307,12 +319,12 @@ class _CashLines:
         unpaid = kept_back if earned and not forfeits else 0
         is_overdue = bool(unpaid) and due_on is not None and self.as_of > due_on
         status = self._status(paid >= amount, forfeits, in_flight, earned, is_overdue, n, component)
-        causes, pointed_at = self._causes(
-            status, forfeits, transfers, earning, earned, due_on, in_flight
-        )
-        evidence = followed_by(earning.shown, transfers.events)
-        if pointed_at:
-            evidence = each_once((*evidence, *pointed_at))
+        causes: tuple[Because, ...] = ()
+        pointed_at: Sequence[Event] = ()
+        if status is not _PAID:
+            causes, pointed_at = self._causes(
+                status, forfeits, transfers, earning, earned, due_on, in_flight
+            )
         return StatementLine(
             line=line,
             amount=amount,
@@ -330,7 +342,7 @@ class _CashLines:
             due_on=due_on,
             overdue_working_days=self._overdue_days(due_on) if is_overdue else 0,
             causes=causes,
-            evidence=evidence,
+            evidence=(earning.shown, transfers.events, pointed_at),
         )
 
     def _is_earned(self, earned_on: date | None) -> bool:
@@ -424,9 +436,7 @@ class _CashLines:
         due_on: date | None,
         in_flight: int,
     ) -> tuple[tuple[Because, ...], Sequence[Event]]:
-        """The causes of the status's row, and the events that they point at."""
-        if status is Status.PAID:
-            return (), ()
+        """The causes of the row of a status other than paid, and the events that they point at."""
         awaiting = (BECAUSE[Cause.AWAITING_OUTCOME],) if in_flight else ()
         if status is Status.FORFEITED:
             revocation = self.d.revocation

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any, Final
@@ -24,7 +25,7 @@ GROUPINGS: Final[dict[str, Callable[[Statement, StatementLine], Key]]] = {
 """What totals can be grouped by, and the key of each line there; None where a line has no cause."""
 
 
-_amounts_of = attrgetter(*AMOUNTS)
+_amounts_of = attrgetter("amount", *AMOUNTS)
 
 
 @define(eq=False)
@@ -39,14 +40,13 @@ class Total:
     amounts: dict[str, int] = field(factory=lambda: dict.fromkeys(AMOUNTS, 0))
     """The sum of each other amount of a statement's line, by its name: `owed`, `paid` and so on."""
 
-    def add(self, line: StatementLine) -> None:
-        """Add one line."""
-        self.lines += 1
-        self.entitlement += line.amount
-        amounts = self.amounts
-        for name, amount in zip(AMOUNTS, _amounts_of(line), strict=True):
-            if amount:
-                amounts[name] += amount
+    def add(self, amounts: Sequence[int], lines: int) -> None:
+        """Add so many lines of these amounts: the entitlement, then AMOUNTS."""
+        entitlement, *others = amounts
+        self.lines += lines
+        self.entitlement += lines * entitlement
+        for name, amount in zip(AMOUNTS, others, strict=True):
+            self.amounts[name] += lines * amount
 
     def add_all(self, other: Total) -> None:
         """Add the lines of other participants."""
@@ -61,21 +61,29 @@ class Summing:
     """Totals by group while statements go by."""
 
     def __init__(self, by: str) -> None:
-        self.groups: dict[Key, Total] = {}
         self._key_of = GROUPINGS[by]
+        self._participants: Counter[Key] = Counter()
+        self._alike: Counter[tuple[Key, tuple[int, ...]]] = Counter()
+        """Lines with the same key and the same amounts: of millions of lines there are few sorts."""
 
     def take(self, statement: Statement) -> None:
         """Add the lines of one."""
-        met: set[Key] = set()
+        key_of, alike = self._key_of, self._alike
+        keys = set()
         for line in statement.lines:
-            key = self._key_of(statement, line)
-            group = self.groups.get(key)
-            if group is None:
-                group = self.groups[key] = Total()
-            group.add(line)
-            if key not in met:
-                met.add(key)
-                group.participants += 1
+            key = key_of(statement, line)
+            keys.add(key)
+            alike[key, _amounts_of(line)] += 1
+        for key in keys:
+            self._participants[key] += 1
+
+    @property
+    def groups(self) -> dict[Key, Total]:
+        """The sums so far."""
+        found = {key: Total(participants) for key, participants in self._participants.items()}
+        for (key, amounts), count in self._alike.items():
+            found[key].add(amounts, count)
+        return found
 
 
 def totals(statements: Iterable[Statement], by: str) -> dict[Key, Total]:

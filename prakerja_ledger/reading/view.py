@@ -63,7 +63,8 @@ def followed_by(first: tuple[Event, ...], then: Sequence[Event]) -> tuple[Event,
     """Two runs of different events, each in order, as one: payments mostly follow what earns them."""
     if not first or not then:
         return first or tuple(then)
-    if order_of_events(first[-1]) < order_of_events(then[0]):
+    last, following = first[-1], then[0]
+    if last[4] < following[4] or order_of_events(last) < order_of_events(following):
         return (*first, *then)
     return each_once((*first, *then))
 

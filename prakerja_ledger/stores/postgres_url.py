@@ -58,8 +58,8 @@ class PostgresURL:
         return without_password(self.url)
 
 
-def parse_url(url: str) -> PostgresURL:
-    """Take a URL apart. Raises UnreadableSource where it makes no sense."""
+def parse_url(url: str, schema: str = SCHEMA) -> PostgresURL:
+    """Take a URL apart; `schema` is where it names none. Raises UnreadableSource for nonsense."""
     parts = _parts(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     theirs = {**_PATIENCE, **{k: v for k, v in options.items() if k not in _OURS}, **_FIXED}
@@ -67,7 +67,7 @@ def parse_url(url: str) -> PostgresURL:
     read = PostgresURL(
         url=url,
         conninfo=urlunsplit(parts._replace(scheme="postgresql", query=urlencode(theirs))),
-        schema=options.get("schema", SCHEMA),
+        schema=options.get("schema", schema),
         shards=_number(url, options, "shards", MOST_SHARDS),
         functions=options.get("functions", "yes") != "no",
         hints=options.get("hints", "no") == "yes",

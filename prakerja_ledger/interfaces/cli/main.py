@@ -25,12 +25,20 @@ COMMANDS: Final = {
     "diff": ("changes", "What moved between two views, and what moved it."),
     "audit": ("audit", "The one-page answer for a whole history."),
     "projection": ("projection", "Keep statements as rows, always current."),
+    "vault": (
+        "vault",
+        "People's data apart from the history: add, show, forget, restrict, access-log.",
+    ),
     "schema": ("administration", "Print or run the SQL that makes a ledger."),
     "doctor": ("administration", "Examine a ledger: what is unsafe, and how to mend it."),
     "simulate": ("simulate", "Write a history like the programme's own, of any size."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 """Command, the module that holds it, and its line in the help. Modules are imported when called."""
+
+
+OF_THE_VAULT: Final = frozenset({"forget", "restrict", "lift", "access-log", "expire"})
+"""Commands that people look for here, and that stand one step further down."""
 
 
 class LateGroup(click.Group):
@@ -40,6 +48,8 @@ class LateGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name in OF_THE_VAULT:
+            raise click.UsageError(f"{cmd_name} is a command of the vault: vault {cmd_name}.")
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"prakerja_ledger.interfaces.cli.commands.{COMMANDS[cmd_name][0]}")

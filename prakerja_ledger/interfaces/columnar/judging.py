@@ -61,15 +61,24 @@ class Row(NamedTuple):
 class Run:
     """The rows of one subject that are no blank lines, in the order of recording."""
 
-    __slots__ = ("_stretches", "outcomes")
+    __slots__ = ("_stretches", "ids", "is_plain", "outcomes")
 
     def __init__(self) -> None:
         self.outcomes: list[Event | Refusal] = []
+        self.ids: list[str] = []
+        """Of all rows, blank lines too."""
+        self.is_plain = True
+        """Whether all of them are of plain rows (`Rows.are_plain`)."""
         self._stretches: list[tuple[Rows, int, int, int]] = []
 
     def add(self, rows: Rows, start: int, end: int) -> None:
         """Go on with a stretch of some rows."""
         found = rows.outcomes[start:end]
+        self.ids += rows.ids[start:end]
+        if rows.are_plain:
+            self._add(rows, start, end, found)
+            return
+        self.is_plain = False
         if None in found:
             for place in range(start, end):
                 if rows.outcomes[place] is not None:
@@ -264,6 +273,10 @@ class Judge:
     def judge_alone(self, subject: str, run: Run, shared: Shared | None) -> None:
         """Judge all rows of one subject, which are in the order of recording."""
         outcomes: list[Any] = run.outcomes
+        if shared is None and run.is_plain and len(set(run.ids)) == len(run.ids):
+            self._alone.identities = self._nobody
+            self._record_own(subject, outcomes, run)
+            return
         events = [one for one in outcomes if type(one) is Event]
         identities = set(map(_identity, events))
         if shared is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
+from operator import ge
 from typing import Final
 
 from prakerja_ledger.interfaces.columnar.rows import BadRows
@@ -55,6 +55,6 @@ def check_rising(numbers: Iterable[int], last: int) -> int:
 
 def rising(numbers: list[int], last: int) -> int:
     """The last of some positions of one subject. Raises Unsorted where they do not rise."""
-    if numbers[0] <= last or any(one >= other for one, other in pairwise(numbers)):
+    if numbers[0] <= last or any(map(ge, numbers, numbers[1:])):
         raise Unsorted
     return numbers[-1]

@@ -8,9 +8,8 @@ the line. A row that keeps its own line is read from it, and its columns have to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
-from itertools import islice, repeat
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from attrs import define
 from pyarrow import compute as pc
 
 from prakerja_ledger.domain import facts as f
-from prakerja_ledger.domain.errors import InvalidField, Refusal
+from prakerja_ledger.domain.errors import Refusal
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.facts import FACTS, Fact
 from prakerja_ledger.domain.fields import LARGEST_INTEGER
@@ -26,8 +25,9 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant, in_wib
 from prakerja_ledger.evidence.columns import BY_NAME, DATA, ENVELOPE, FIELDS, LINE, LINE_BYTES, Kind
 from prakerja_ledger.evidence.wire import canonical_line, is_blank, read_event
+from prakerja_ledger.interfaces.columnar.making import facts
 from prakerja_ledger.interfaces.columnar.values import (
-    as_fields_take,
+    by_text,
     flat,
     ill_sized,
     instants,
@@ -37,12 +37,9 @@ from prakerja_ledger.interfaces.columnar.values import (
     writable,
 )
 
-_SOME: Final = 256
-"""Facts that tell whether those of a kind repeat: else it is no use to look for the distinct ones."""
 _MANY: Final = 300
 """Items of a list above which the line could be longer than a line may be: one has two texts of 200
 characters at the most, of six bytes each where they are escaped."""
-_BROKEN: Final = (InvalidField, TypeError)
 _new_tuple = tuple.__new__
 
 _BY_SHORT: Final = {kind.kind: kind for kind in FACTS.values()}
@@ -62,17 +59,28 @@ class Rows:
 
     numbers: list[int]
     """Positions: line numbers."""
+    ids: list[str]
     subjects: list[str]
     outcomes: list[Event | Refusal | None]
     """The event on the line, or why it is none; None for a blank line."""
     line: Callable[[int], bytes]
     """The line that a row stands for, by its place among these."""
+    are_plain: bool
+    """Whether each of them holds an event, and none of these voids another."""
 
 
 def decode(table: Any, programme: Programme) -> Rows:
     """Read rows. Raises BadRows; and ValueError where a text is not UTF-8."""
     decoder = _Decoder(flat(table), table.num_rows, programme)
-    return Rows(decoder.numbers, decoder.subjects, decoder.outcomes(), decoder.line)
+    outcomes = decoder.outcomes()
+    return Rows(
+        decoder.numbers,
+        decoder.ids,
+        decoder.subjects,
+        outcomes,
+        decoder.line,
+        are_plain=not decoder.read_apart and f.EventVoided not in decoder.places,
+    )
 
 
 class _Decoder:
@@ -95,12 +103,17 @@ class _Decoder:
             [None] * count if stamps.null_count == count else instants(stamps)
         )
         self.facts: list[Fact | None] = [None] * count
-        self.places: dict[type[Fact], list[int]] = {}
-        """Where the facts of each kind stand."""
+        self.places: dict[type[Fact], Any] = {}
+        """Where the facts of each kind stand, as a column."""
         self.odd: set[int] = set()
         """Rows to be read as their lines are: something about them may be wrong."""
         self.strays: set[int] = set()
         """Those with a value in a column that their kind does not have."""
+
+    @property
+    def read_apart(self) -> set[int]:
+        """Rows that are read from a line."""
+        return self.odd | self.own_lines.keys()
 
     # --- the quick way ----------------------------------------------------------------------------
 
@@ -120,39 +133,32 @@ class _Decoder:
             strict=True,
         )
         found: list[Any] = list(map(_new_tuple, repeat(Event), values))
-        for index in self.odd | self.own_lines.keys():
+        for index in self.read_apart:
             found[index] = self._read(index)
         return found
 
     def _make_facts(self) -> None:
         valid = {column.name: self.count - self.columns[column.name].null_count for column in DATA}
-        made = 0
-        for name in set(self.kinds):
+        by_kind: list[Fact | None] = []
+        order, stretches = by_text(self.columns["kind"])
+        for name, start, end in stretches:
             kind = _BY_SHORT.get(name)
             if kind is None:
+                by_kind += repeat(None, end - start)
                 continue
-            places = pc.indices_nonzero(pc.equal(self.columns["kind"], name))
+            places = self.places[kind] = order.slice(start, end - start)
             taken = {}
             for field, column in FIELDS[kind]:
                 values = self.columns[column].take(places)
                 valid[column] -= len(values) - values.null_count
                 taken[field] = values
-            self.places[kind] = places.to_pylist()
-            made += self._place(self.places[kind], _facts(kind, taken, len(places)))
-        if made < self.count:
+            by_kind += facts(kind, taken, end - start)
+        back = pc.array_sort_indices(order).to_pylist()
+        self.facts = list(map(by_kind.__getitem__, back))
+        if None in self.facts:
             self.odd.update(index for index, fact in enumerate(self.facts) if fact is None)
         if any(valid.values()):
             self._find_strays()
-
-    def _place(self, places: list[int], facts: Iterable[Fact | None]) -> int:
-        """Put facts where they belong; returns how many there were."""
-        count = 0
-        found = self.facts
-        for place, fact in zip(places, facts, strict=True):
-            if fact is not None:
-                found[place] = fact
-                count += 1
-        return count
 
     def _find_strays(self) -> None:
         for column in DATA:
@@ -183,7 +189,8 @@ class _Decoder:
                 length = pc.list_value_length(self.columns[column.name])
                 odd.update(where(pc.greater(length, _MANY)))
         for kind in _CHECKED & self.places.keys():
-            odd.update(index for index in self.places[kind] if not self._stands(kind, index))
+            places = self.places[kind].to_pylist()
+            odd.update(index for index in places if not self._stands(kind, index))
 
     def _stands(self, kind: type[Fact], index: int) -> bool:
         """What the wire form checks beyond the fact itself."""
@@ -295,38 +302,3 @@ def _own_lines(columns: dict[str, Any]) -> Iterator[tuple[int, bytes]]:
             if texts[index].is_valid:
                 raise BadRows("a row has both a line and line_bytes")
             yield index, given[index].as_py()
-
-
-def _facts(kind: type[Fact], columns: dict[str, Any], count: int) -> Iterable[Fact | None]:
-    """The facts of one kind, each through its constructor; None for one that it refuses."""
-    present = {name: one for name, one in columns.items() if one.null_count < len(one)}
-    names = tuple(present)
-    values = [as_fields_take(one) for one in present.values()]
-    some = list(islice(zip(*values, strict=True), _SOME))
-    try:
-        if 2 * len(set(some)) > len(some) > 1:
-            return list(map(_constructor(kind, names), *values))  # type: ignore[arg-type]  # a class has a hash
-        rows = list(zip(*values, strict=True)) or [()] * count
-        made = {row: _fact(kind, names, row) for row in set(rows)}
-    except _BROKEN:  # or a list of what is no course, which has no hash
-        return [_fact(kind, names, row) for row in zip(*values, strict=True)]
-    return map(made.__getitem__, rows)
-
-
-@cache
-def _constructor(kind: type[Fact], names: tuple[str, ...]) -> Callable[..., Fact]:
-    """The constructor of a kind with these fields by place.
-
-    Spelled out and compiled, as attrs does with the constructor itself: to make a dictionary for each of
-    a million calls takes as long as the call.
-    """
-    given = ", ".join(f"{name}={name}" for name in names)
-    made: Callable[..., Fact] = eval(f"lambda {', '.join(names)}: kind({given})", {"kind": kind})  # noqa: S307  # names of our own fields
-    return made
-
-
-def _fact(kind: type[Fact], names: tuple[str, ...], row: tuple[Any, ...]) -> Fact | None:
-    try:
-        return kind(**dict(zip(names, row, strict=True)))
-    except _BROKEN:
-        return None  # the slow way says why

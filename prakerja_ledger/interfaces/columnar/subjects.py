@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import pairwise, repeat
+from itertools import groupby, repeat
 from typing import Any
 
 import pyarrow as pa
@@ -83,13 +83,10 @@ def runs(
 
 def _stretches(subjects: list[str]) -> Iterator[tuple[int, int]]:
     """Where the same subject stands in a row: from, and up to but not including."""
-    start = 0
-    for place, (one, other) in enumerate(pairwise(subjects), 1):
-        if one is not other and one != other:
-            yield start, place
-            start = place
-    if subjects:
-        yield start, len(subjects)
+    end = 0
+    for _, same in groupby(subjects):
+        start, end = end, end + len(list(same))
+        yield start, end
 
 
 def filled(rows: Rows, start: int, end: int) -> list[Row]:

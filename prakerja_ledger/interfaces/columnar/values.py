@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import accumulate, islice
 from typing import Any, Final
 
 import pyarrow as pa
@@ -73,6 +74,17 @@ def writable(column: Any) -> Any:
     )
 
 
+def by_text(column: Any) -> tuple[Any, list[tuple[str, int, int]]]:
+    """The places of a column's values put together by value, and where the places of each stand there.
+
+    Each value with where its places begin and where they end; they keep their order.
+    """
+    texts = column.cast(pa.string()).dictionary_encode()
+    order = pc.array_sort_indices(texts.indices)
+    ends = list(accumulate(pc.value_counts(texts.indices.take(order)).field("counts").to_pylist()))
+    return order, list(zip(texts.dictionary.to_pylist(), [0, *ends], ends, strict=False))
+
+
 def to_microsecond(at: Instant) -> Instant:
     """An instant without what is finer than a microsecond, as a column has it."""
     if len(at) <= _INSTANT_DIGITS:
@@ -101,23 +113,31 @@ _courses: dict[tuple[str, str], Course] = {}
 def as_fields_take(column: Any) -> list[Any]:
     """The values of a data column as a fact takes them."""
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        if pa.types.is_struct(column.type.value_type):
-            return [None if one is None else tuple(map(_course, one)) for one in listed(column)]
-        return [None if one is None else tuple(one) for one in listed(column)]
+        items = column.flatten()
+        each = iter(_each_course(items) if pa.types.is_struct(items.type) else listed(items))
+        lengths = pc.list_value_length(column).to_pylist()
+        return [None if length is None else tuple(islice(each, length)) for length in lengths]
     return listed(column)
 
 
-def _course(given: Any) -> Any:
+def _each_course(items: Any) -> list[Any]:
+    """Courses, and what is none, for the fact to refuse."""
+    if items.null_count:
+        return [None if one is None else _course(**one) for one in items.to_pylist()]
+    courses, institutions = items.field("course"), items.field("institution")
+    names = zip(listed(courses), listed(institutions), strict=True)
+    return [_courses.get(key) or _course(*key) for key in names]
+
+
+def _course(course: str, institution: str) -> Any:
     """A course, or what is none, for the fact to refuse."""
-    if given is None:
-        return given
-    key = (given["course"], given["institution"])
+    key = (course, institution)
     found = _courses.get(key)
     if found is None:
         try:
-            found = Course(course=key[0], institution=key[1])
+            found = Course(course=course, institution=institution)
         except InvalidField:
-            return given
+            return {"course": course, "institution": institution}
         if len(_courses) < _MOST_COURSES:
             _courses[key] = found
     return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -18,15 +18,18 @@ from prakerja_ledger.interfaces.cli import explain, output
 from prakerja_ledger.interfaces.cli.options import (
     programme_with,
 )
+from prakerja_ledger.interfaces.cli.process import do_without
 from prakerja_ledger.interfaces.cli.status import Status, worst
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.source import History, Tally, open_history
 from prakerja_ledger.reading import statement as law
-from prakerja_ledger.reading.books import Books, books
-from prakerja_ledger.reading.diff import Difference, difference
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.finding import Finding
 from prakerja_ledger.reading.view import View
+
+if TYPE_CHECKING:
+    from prakerja_ledger.reading.books import Books
+    from prakerja_ledger.reading.diff import Difference
 
 
 @define(eq=False, kw_only=True)
@@ -93,6 +96,8 @@ class Reader(Speaker):
 
     def books(self) -> Iterator[Books]:
         """Every participant's books, by participant id."""
+        from prakerja_ledger.reading.books import books  # noqa: PLC0415  # for one command
+
         evaluation = self.evaluation
         for participant in evaluation.in_view():
             try:
@@ -135,6 +140,8 @@ def walks(
     speaker: Speaker, history: History, first: View, second: View, names: Iterable[str] | None
 ) -> Iterator[tuple[Participant, Difference]]:
     """What moved between two views, of everybody or of those named; nothing of whom nothing is recorded."""
+    from prakerja_ledger.reading.diff import difference  # noqa: PLC0415  # for one command
+
     found = history.participants if names is None else map(history.participants.get, names)
     for participant in found:
         if participant is None:
@@ -150,9 +157,11 @@ def walks(
 
 @contextmanager
 def reading(
-    source: str, view: View, holidays: str | None, words: Words, only: Iterable[str] = ()
+    source: str, view: View, holidays: str | None, words: Words, only: Sequence[str] = ()
 ) -> Iterator[Reader]:
     """A source, read for one view; `only` names the participants that will be asked for, if not all."""
+    if only:
+        do_without("numpy", "pandas")
     programme = programme_with(holidays)
     with output.progress(words(N_("lines"))) as tick:
         opened = open_history(source, programme, tick, only=only)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,6 @@ from prakerja_ledger.interfaces.cli.commands.reader import (
     statement_title,
     view_line,
 )
-from prakerja_ledger.interfaces.cli.commands.whole import AnsweredReader, answered
 from prakerja_ledger.interfaces.cli.options import (
     engine_options,
     holidays_option,
@@ -34,6 +33,9 @@ from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.interfaces.json_output import statement_json
 from prakerja_ledger.reading import statement as law
 from prakerja_ledger.reading.view import View
+
+if TYPE_CHECKING:
+    from prakerja_ledger.interfaces.cli.commands.whole import AnsweredReader
 
 
 @click.command("statement", short_help="Owed, paid, unpaid, line by line, and why.")
@@ -79,6 +81,8 @@ def statement_command(
 
 def _write_all(source: str, view: View, holidays: str | None, words: Words, asked: Asked) -> Status:
     """Every statement as JSON. Where an engine gives up half-way, the law goes on at the same byte."""
+    from prakerja_ledger.interfaces.cli.commands.whole import answered  # noqa: PLC0415  # not for a few
+
     written = 0
 
     def by_engine(whole: AnsweredReader) -> None:

@@ -1,0 +1,1 @@
+"""The identity vault: who a participant is, apart from the history, and able to be forgotten."""
