@@ -348,12 +348,9 @@ def _ledger_history(url: str, programme: Programme) -> Iterator[History]:
 def recorded_lines(source: str, programme: Programme, tally: Tally) -> Iterator[bytes]:
     """The recorded lines of a source as they came, in the order of recording."""
     if is_ledger(source):
-        from prakerja_ledger.ledger.ledger import Ledger  # noqa: PLC0415  # heavy; files need none
+        from prakerja_ledger.ledger.opening import open_to_read  # noqa: PLC0415  # heavy; files need none
 
-        with (
-            Ledger.open(source, programme=programme, read_only=True) as ledger,
-            ledger.journal.reading() as reading,
-        ):
+        with closing(open_to_read(source)) as journal, journal.reading() as reading:
             tally.waves = reading.waves()
             yield from (stored.line for stored in reading.lines())
         return
