@@ -56,11 +56,6 @@ bench: $(VENV)/.installed-bench servers
 load: $(VENV)/.installed-bench servers
 	$(BIN)/python -m benchmarks.run --only serving --output docs/performance.md
 
-## fuzz: every parser of what strangers hand in, ten minutes each, two at a time
-fuzz: $(VENV)/.installed-test
-	$(BIN)/python -c "from tests.fuzz.targets import TARGETS; print(*TARGETS, sep='\n')" \
-		| xargs -P 2 -I{} $(BIN)/python -m tests.fuzz {} --seconds $(or $(SECONDS),600)
-
 ## soak: random histories against the independent reading of the contract, for an hour; a projection
 ## under anything that may happen to it, for half an hour; then runs under faults, which rewrite
 ## docs/faults.md (half an hour); and sealed ledgers tampered with, which rewrite docs/tampering.md
@@ -75,8 +70,12 @@ soak: $(VENV)/.installed-test servers
 		--postgresql build/faults-postgresql.md --stock build/faults-stock.md --output docs/faults.md
 	$(BIN)/python -m tests.tampering --edits 10000 --output docs/tampering.md
 
-## fuzz: a minute of SQLsmith as each role of a PostgreSQL ledger (PRAKERJA_FUZZ_SEED chooses other statements)
+## fuzz: every parser of what strangers hand in, five minutes each, two at a time (MINUTES chooses others);
+## and a minute of SQLsmith as each role of a PostgreSQL ledger (PRAKERJA_FUZZ_SEED: other statements)
+MINUTES ?= 5
 fuzz: $(VENV)/.installed-test servers
+	$(BIN)/python -c "from tests.fuzz.targets import TARGETS; print(*TARGETS, sep='\n')" \
+		| xargs -P 2 -I{} $(BIN)/python -m tests.fuzz {} --seconds $$(( $(MINUTES) * 60 ))
 	PRAKERJA_FUZZ_SECONDS=60 $(BIN)/python -m pytest -q -s tests/test_sqlsmith.py
 
 ## mutation: change the statement rules one by one and see which tests notice (an hour)
