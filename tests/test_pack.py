@@ -16,6 +16,7 @@ from attrs import evolve
 from prakerja_ledger.evidence.note import Signer
 from prakerja_ledger.interfaces.pack import manifest as files
 from prakerja_ledger.interfaces.pack.archive import Archive, Packing
+from prakerja_ledger.interfaces.source import open_history
 from tests import worlds
 from tests.cli_support import Answer, environment, run
 from tests.ledger_support import as_bytes, enrolment, purchase
@@ -132,6 +133,12 @@ def test_every_reading_command_takes_a_pack(pack: Path, command: tuple[str, ...]
     answer = run(name, pack, *options)
     assert (answer.status, answer.err) == (0, "")
     assert answer.out == run(name, source, *options).out
+
+
+def test_a_program_opens_a_pack_as_any_history(pack: Path):
+    with open_history(str(pack)) as found, open_history(str(pack.with_name("history.jsonl"))) as plain:
+        assert found.name == str(pack)
+        assert sorted(one.id for one in found.participants) == sorted(one.id for one in plain.participants)
 
 
 def test_an_audit_calls_the_pack_by_its_name(pack: Path):

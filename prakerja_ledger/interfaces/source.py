@@ -27,6 +27,7 @@ from prakerja_ledger.evidence.wire import is_blank, read_event
 from prakerja_ledger.interfaces.columnar.sniffing import is_columnar, reader
 from prakerja_ledger.interfaces.history_file import STANDARD_INPUT, Line, OverlongLine, lines_of
 from prakerja_ledger.interfaces.mentions import speaks_of_money
+from prakerja_ledger.interfaces.pack.sniffing import is_pack
 from prakerja_ledger.ledger.urls import check_source
 from prakerja_ledger.reading.evaluation import Evaluation
 from prakerja_ledger.reading.view import View
@@ -267,16 +268,23 @@ def open_history(
     """A history file or a ledger, read: a context manager that gives a History.
 
     `source` is the name of a file (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, Parquet, a folder of Parquet
-    files, `-` for standard input) or the URL of a ledger. A ledger is looked at as it stands, while the
+    files, a pack, `-` for standard input) or the URL of a ledger. A ledger is looked at as it stands, while the
     context lasts; lines of a file that cannot be recorded are counted in the tally and have no effect.
     `tick` is called now and then with the number of lines read so far. `only` names the participants
     that will be asked for: a Parquet history is then read no further than they need, and its tally counts
-    what was read. Raises UnreadableSource, and InvalidField for what is no programme.
+    what was read. Raises UnreadableSource, InvalidEvidence for a pack that was changed, and InvalidField
+    for what is no programme.
     """
     check_source(source)
     check_programme(programme)
     if is_ledger(source):
         with _ledger_history(source, programme) as history:
+            yield history
+    elif is_pack(source):
+        from prakerja_ledger.interfaces.pack.opened import history_of  # noqa: PLC0415  # hardly ever asked for
+
+        with history_of(source) as path, open_history(path, programme, tick, only=only) as history:
+            history.name = source
             yield history
     else:
         found = _columnar_history(source, programme, tick, only) if is_columnar(source) else None

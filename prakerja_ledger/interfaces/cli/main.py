@@ -87,8 +87,8 @@ file were quarantined · 4 not what it was sealed as.
 def cli() -> None:
     """Participant ledger: what is owed, what is paid, and why the rest is not.
 
-    SOURCE is a history file (.jsonl, .jsonl.gz, .jsonl.zst, Parquet, a folder of Parquet files, or -
-    for standard input) or the URL of a ledger (sqlite:///path.db, postgresql://host/database).
+    SOURCE is a history file (.jsonl, .jsonl.gz, .jsonl.zst, Parquet, a folder of Parquet files, a
+    pack, or - for standard input) or the URL of a ledger (sqlite:///path.db, postgresql://host/database).
     """
 
 

@@ -25,7 +25,7 @@ from prakerja_ledger.evidence.proof import (
 )
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.sealing import bytes_of, check_free, leaves_file
-from prakerja_ledger.interfaces.cli.options import language_option, words_of
+from prakerja_ledger.interfaces.cli.options import language_option, source_argument, words_of
 from prakerja_ledger.interfaces.cli.sealed_words import seen
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_, Words, shown
@@ -134,7 +134,7 @@ def _print_proof(words: Words, proof: EventsProof | ConsistencyProof) -> None:
 
 
 @click.command("prove", short_help="Prove some events of a sealed history.")
-@click.argument("source")
+@source_argument
 @click.option(
     "--checkpoint", required=True, metavar="FILE", help="Of which history they are to be proved."
 )

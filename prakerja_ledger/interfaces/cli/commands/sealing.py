@@ -24,7 +24,7 @@ from prakerja_ledger.evidence.note import (
 )
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.history import status_of
-from prakerja_ledger.interfaces.cli.options import language_option, words_of
+from prakerja_ledger.interfaces.cli.options import language_option, source_argument, words_of
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_
 from prakerja_ledger.interfaces.growing import Earlier, grown
@@ -120,7 +120,7 @@ def keygen_command(name: str, target: str, witness: bool) -> Status:
 
 
 @click.command("seal", short_help="Sign what a history is now.")
-@click.argument("source")
+@source_argument
 @click.option("--key", required=True, metavar="FILE", help="The private key, of keygen.")
 @click.option(
     "--output", "target", required=True, type=click.Path(), metavar="CHECKPOINT", help="The note."
