@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import Event as Signal
 from typing import Any, Final, NoReturn, Protocol
@@ -32,10 +33,10 @@ class ReadOnlyJournal:
     marks: Final = None
 
     def __init__(self, journal: Readable) -> None:
-        self.url = journal.url
+        self.url: str = journal.url
         self._journal = journal
-        self.pause = journal.pause
-        self.close = journal.close
+        self.pause: Callable[[Signal, float], None] = journal.pause
+        self.close: Callable[[], None] = journal.close
 
     def reading(self) -> AbstractContextManager[Looking]:
         """A consistent look at the journal."""

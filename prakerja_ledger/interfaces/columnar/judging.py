@@ -67,7 +67,7 @@ class Run:
         self.outcomes: list[Event | Refusal] = []
         self.ids: list[str] = []
         """Of all rows, blank lines too."""
-        self.is_plain = True
+        self.is_plain: bool = True
         """Whether all of them are of plain rows (`Rows.are_plain`)."""
         self._stretches: list[tuple[Rows, int, int, int]] = []
 
