@@ -404,7 +404,7 @@ EXIT_WHEN: Final[Mapping[ExitStatus, str]] = {
     ExitStatus.FAULT: "an internal fault, or a statement withheld because the list of holidays is too short; what could be answered was answered",
     ExitStatus.WRONG_USAGE: "wrong usage, a source that cannot be read, or a participant who is not in view",
     ExitStatus.QUARANTINED: "done, but lines of a history file were quarantined",
-    ExitStatus.NOT_AS_SEALED: "kept for a history that is not what it was sealed as; no command gives it yet",
+    ExitStatus.NOT_AS_SEALED: "a history, a pack, a proof or a receipt is not what it was sealed as",
 }
 
 

@@ -19,8 +19,10 @@ from prakerja_ledger.evidence.canonical import canonical_json
 from prakerja_ledger.evidence.merkle import EMPTY_ROOT, check_inclusion
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
 from prakerja_ledger.interfaces.history_file import lines_of
+from prakerja_ledger.interfaces.cli.commands.proving import _check_found
+from prakerja_ledger.interfaces.cli.commands.sealing import check_free
 from prakerja_ledger.interfaces.logs import open_logs
-from prakerja_ledger.interfaces.proving import events_proved
+from prakerja_ledger.interfaces.proving import Asked, events_proved
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.vault.keys import keys_in
 from prakerja_ledger.vault.person import PersonalField
@@ -84,6 +86,15 @@ def not_as_sealed(tmp_path):
     recording(*as_lines(enrolled()), tmp_path=tmp_path)
     with open_logs(f"sqlite:///{tmp_path}/ledger.db") as logs:
         events_proved(logs, Checkpoint("ledger.example", (Head(1, EMPTY_ROOT),)), lambda *_: True)
+
+
+def not_proved(_):
+    _check_found("ledger", [], Asked(("//test/e-1",)), Checkpoint("ledger.example", (Head(1, EMPTY_ROOT),)))
+
+
+def unwritable(tmp_path):
+    (tmp_path / "there").touch()
+    check_free(tmp_path / "there")
 
 
 def no_such_line(tmp_path):
@@ -252,6 +263,15 @@ SCENARIOS = {
     e.InvalidEvidence: (
         lambda _: check_inclusion(0, 1, EMPTY_ROOT, EMPTY_ROOT, [EMPTY_ROOT]), "INVALID_EVIDENCE",
         "the proof is not valid: it has 1 hashes, ", "Ask whoever gave it to you for another copy.",
+    ),
+    e.NotProved: (
+        not_proved, "NOT_PROVED",
+        "ledger: //test/e-1 is not among the first 1 events, of which the checkpoint speaks. ",
+        "or seal the history anew.",
+    ),
+    e.UnwritableTarget: (
+        unwritable, "UNWRITABLE_TARGET", "/",
+        "there is not written: it is there already, and is never written over. Name another file.",
     ),
     e.NotAsSealed: (
         not_as_sealed, "NOT_AS_SEALED", "sqlite:///",

@@ -116,6 +116,15 @@ def test_lines_that_are_not_recorded_are_not_packed_and_that_is_said(key: Path, 
     assert gzip.decompress(content(tmp_path / "pack.zip")[files.HISTORY]) == as_bytes(enrolment()) + b"\n"
 
 
+def test_what_is_left_out_is_said_by_the_pack_itself(key: Path, tmp_path: Path):
+    """To whom it is given, and not only to whoever makes it."""
+    source = tmp_path / "history.jsonl"
+    source.write_bytes(as_bytes(enrolment()) + b"\nno event\n")
+    packed(source, key, tmp_path / "pack.zip")
+    assert "1 lines of its source were quarantined" in content(tmp_path / "pack.zip")[files.README].decode()
+    assert "1 lines of its source were quarantined" in verified(tmp_path / "pack.zip", key).text
+
+
 def test_a_pack_is_not_written_over(pack: Path, key: Path):
     before = pack.read_bytes()
     answer = packed(pack.with_name("history.jsonl"), key, pack)

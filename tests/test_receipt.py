@@ -134,7 +134,7 @@ def test_it_speaks_both_languages(world: Path, key: Path, tmp_path: Path, langua
     page = tmp_path / "page.html"
     receipt(world, name, sealed(world, key, tmp_path), page, "--lang", language)
     assert f'<html lang="{language}">' in page.read_text()
-    assert {"en": "Receipt of", "id": "Tanda terima"}[language] in page.read_text()
+    assert {"en": "Receipt of", "id": "Bukti catatan"}[language] in page.read_text()
 
 
 # --- what is not believed -------------------------------------------------------------------------------
@@ -179,6 +179,20 @@ def test_a_source_that_is_not_as_sealed_gives_no_receipt(world: Path, key: Path,
     name = next(iter(people(other)))
     answer = receipt(other, name, checkpoint, tmp_path / "page.html")
     assert answer.status == 4
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_checkpoint_from_before_gives_no_receipt_of_a_later_day(world: Path, key: Path, tmp_path: Path):
+    """It would say amounts that no longer hold."""
+    lines = world.read_bytes().splitlines(keepends=True)
+    early = tmp_path / "early.jsonl"
+    early.write_bytes(b"".join(lines[: len(lines) // 2]))
+    checkpoint = sealed(early, key, tmp_path)
+    before, after = people(early), people(world)
+    changed = next(name for name, said in before.items() if said != after[name])
+    answer = receipt(world, changed, checkpoint, tmp_path / "page.html")
+    assert answer.status == 2
+    assert "more was recorded after it" in answer.err
     assert not (tmp_path / "page.html").exists()
 
 

@@ -6,6 +6,8 @@ import json
 import random
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from prakerja_ledger.evidence import second_verifier
 from prakerja_ledger.evidence.note import Signer, Verifier
 from prakerja_ledger.interfaces import growing
 from prakerja_ledger.interfaces.logs import open_logs
@@ -509,3 +512,62 @@ def test_a_later_checkpoint_is_proved_to_follow_an_earlier_one(ledger, keys, tmp
 
     assert run("verify", path, "--verifier", keys[1]).status == 0
     assert run("prove", ledger, "--checkpoint", first, "--earlier", last, "--output", tmp_path / "x").status != 0
+
+
+# --- slips ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A history of two lines, one of which is none, and a key."""
+    history = tmp_path / "history.jsonl"
+    history.write_bytes(as_bytes(enrolment()) + b"\nno event\n")
+    assert run("keygen", "--name", "ledger.example", "--output", tmp_path / "seal.key").status == 0
+    return tmp_path
+
+
+def test_whoever_seals_lines_that_are_quarantined_is_told(made):
+    answer = run("seal", made / "history.jsonl", "--key", made / "seal.key", "--output", made / "note")
+    assert answer.status == 3
+    assert "1 lines were quarantined" in answer.err
+
+
+def test_an_event_that_is_not_there_is_not_left_out_of_a_proof_without_a_word(made):
+    run("seal", made / "history.jsonl", "--key", made / "seal.key", "--output", made / "note")
+    known = json.loads(as_bytes(enrolment()))
+    names = (f"{known['source']}/{known['id']}", "//nobody/typo")
+    asked = [word for name in names for word in ("--event", name)]
+    answer = run("prove", made / "history.jsonl", *asked, "--checkpoint", made / "note", "--output", made / "p")
+    assert answer.status == 2
+    assert "//nobody/typo is not among the first 1 events" in answer.err
+    assert not (made / "p").exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_named(made):
+    run("seal", made / "history.jsonl", "--key", made / "seal.key", "--output", made / "note")
+    key = str(Signer.read((made / "seal.key").read_text()).verifier)
+    answer = run("verify", made / "history.jsonl", "--checkpoint", made / "seal.key", "--verifier", key)
+    assert str(made / "seal.key") in answer.err
+
+
+def test_a_private_key_that_others_may_read_is_not_used(made):
+    (made / "seal.key").chmod(0o644)
+    answer = run("seal", made / "history.jsonl", "--key", made / "seal.key", "--output", made / "note")
+    assert answer.status == 2
+    assert "chmod 600" in answer.err
+
+
+def test_a_source_that_is_not_there_is_said_not_to_be(made):
+    answer = run("verify", made / "nothing.jsonl", "--verifier", made / "seal.key")
+    assert answer.status == 2
+
+
+def test_the_second_verifier_takes_a_key_in_a_file_and_refuses_what_is_none(made):
+    run("seal", made / "history.jsonl", "--key", made / "seal.key", "--output", made / "note")
+    (made / "key.pub").write_text(f"{Signer.read((made / 'seal.key').read_text()).verifier}\n")
+
+    def second(key):
+        command = [sys.executable, second_verifier.__file__, made / "history.jsonl", "--checkpoint", made / "note"]
+        return subprocess.run([*command, "--verifier", key], capture_output=True, check=False).returncode
+
+    assert [second(made / "key.pub"), second("no+such+key"), second(made / "note")] == [0, 2, 2]

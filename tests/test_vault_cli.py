@@ -399,3 +399,27 @@ def test_the_vault_speaks_indonesian(vault):
     told = b"".join(map(everything, said)).decode()
     for english in ("known", "field", "estricted", "whole", "exchanged", "unreadable", "added", "what for"):
         assert english not in told
+
+
+def test_a_search_that_meets_somebody_restricted_is_on_record_and_the_next_line_is_looked_for(vault):
+    """The refusal names them: that is an answer, too."""
+    ani, budi = added(vault, ANI, BUDI)
+    vault("restrict", ani)
+    asked = b"".join(json.dumps({"nik": one.nik}).encode() + b"\n" for one in (ANI, BUDI))
+    answer = vault("find", stdin=asked)
+    assert answer.status == 1
+    assert ani in answer.err
+    assert answer.text == f"{budi}\n"
+    assert '"found"' in vault("access-log", ani, "--json").text
+
+
+def test_whoever_adds_somebody_known_has_looked_for_them(vault):
+    (ani,) = added(vault, ANI)
+    added(vault, ANI)
+    assert '"found"' in vault("access-log", ani, "--json").text
+
+
+def test_a_second_vault_with_the_same_keys_is_warned_of(vault, tmp_path):
+    answer = vault("init", PRAKERJA_LEDGER_VAULT=f"sqlite:///{tmp_path}/other.db")
+    assert answer.status == 0
+    assert "has keys already" in answer.err

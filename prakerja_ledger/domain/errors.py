@@ -184,6 +184,23 @@ class InvalidEvidence(InvalidInput):
     template = "the {kind} is not valid: {problem} Ask whoever gave it to you for another copy."
 
 
+class NotProved(InvalidInput):
+    """What is to be proved is not among the events that the checkpoint speaks of."""
+
+    code = "NOT_PROVED"
+    template = (
+        "{source}: {missing} is not among the first {size} events, of which the checkpoint speaks. Look "
+        "up how it is spelt (SOURCE/ID, or a participant's id), or seal the history anew."
+    )
+
+
+class UnwritableTarget(InvalidInput):
+    """A file that was to be written is not written."""
+
+    code = "UNWRITABLE_TARGET"
+    template = "{target} is not written: {problem}"
+
+
 class NotAsSealed(PrakerjaLedgerError):
     """A history is not what it was sealed as: nothing is proved of it."""
 

@@ -3,6 +3,7 @@
     python second_verifier.py HISTORY --checkpoint FILE --verifier KEY
     python second_verifier.py PACK.zip --verifier KEY
     python second_verifier.py PROOF --verifier KEY
+    python second_verifier.py RECEIPT.json --verifier KEY
 
 HISTORY is an export (.jsonl, .jsonl.gz) or the file of a SQLite ledger; CHECKPOINT.leaves beside the
 checkpoint tells where it differs. Exit status: 0 as sealed, 4 not as sealed, 2 cannot be read.
@@ -46,6 +47,10 @@ NEAR: Final = 1000
 
 class Untrue(Exception):
     """Something is not what it claims to be."""
+
+
+class NoKey(Exception):
+    """What was given as a verifier key is none."""
 
 
 ERRORS: Final = (Untrue, ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error)
@@ -269,6 +274,19 @@ class Checkpoint:
             raise Untrue(f"no key that is trusted signs for {self.origin}")
 
 
+def key_of(text: str) -> str:
+    """A verifier key: itself, or the file that holds it."""
+    key = Path(text).read_text().strip() if Path(text).is_file() else text
+    parts = key.split("+", 2)
+    try:
+        raw = decoded(parts[2])
+        if len(raw) != 33 or sha(parts[0].encode() + b"\n" + raw)[:4].hex() != parts[1]:
+            raise NoKey(text)
+    except (Untrue, ValueError, IndexError):
+        raise NoKey(text) from None
+    return key
+
+
 def shard_of(event: Event, shards: int, common: set[tuple[Any, Any]]) -> int:
     """The shard of an event: packages and the programme lie in the first, participants by their name."""
     given = event.given
@@ -466,7 +484,17 @@ def verify_proof(data: bytes, keys: list[str]) -> str:
         path = [decoded(step) for step in one["path"]]
         if root_by_path(one["position"] - 1, size, leaf, path) != root:
             raise Untrue("the proof leads to another root")
-    return "\n".join(f"{one['position']} {one['line']!r}" for one in given["events"])
+    said = f"{checkpoint.origin}, {checkpoint.size} events: these are among them"
+    return "\n".join([said, *(f"{one['position']} {one['line']}" for one in given["events"])])
+
+
+def verify_receipt(data: bytes, keys: list[str]) -> str:
+    """What a receipt proves; that its amounts follow is for the first verifier."""
+    given = json.loads(data, object_pairs_hook=once)
+    if (canonical(given) + "\n").encode() != data:
+        raise Untrue("the receipt is not spelt in canonical JSON")
+    proved = verify_proof((canonical(given["proof"]) + "\n").encode(), keys)
+    return f"{proved}\nthe amounts are not checked here: prakerja-ledger verify works them out"
 
 
 LOCAL: Final = struct.Struct("<4s5H3L2H2H2Q")
@@ -614,22 +642,29 @@ def main() -> int:
     parser.add_argument("--verifier", action="append", required=True)
     asked = parser.parse_args()
     try:
+        keys = [key_of(text) for text in asked.verifier]
         with asked.source.open("rb") as file:
             start = file.read(14)
         if start == b'{"checkpoint":':
-            print(verify_proof(asked.source.read_bytes(), asked.verifier))
+            print(verify_proof(asked.source.read_bytes(), keys))
+            return 0
+        if start.startswith(b'{"as_of":'):
+            print(verify_receipt(asked.source.read_bytes(), keys))
             return 0
         is_pack = start.startswith(b"PK\3\4")
         if asked.checkpoint is None and not is_pack:
             parser.error("say --checkpoint FILE")
-        kept = asked.checkpoint and Checkpoint(asked.checkpoint.read_bytes(), asked.verifier)
+        kept = asked.checkpoint and Checkpoint(asked.checkpoint.read_bytes(), keys)
         if is_pack:
-            said, wrong = verify_pack(asked.source, asked.verifier, kept)
+            said, wrong = verify_pack(asked.source, keys, kept)
             print("\n".join(wrong) if wrong else said)
             return 4 if wrong else 0
     except ERRORS as error:
         print(f"not as sealed: {error}")
         return 4
+    except NoKey as error:
+        print(f"{error} is no verifier key, nor a file that holds one", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2

@@ -27,6 +27,7 @@ from prakerja_ledger.domain.errors import (
     Refusal,
 )
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT
+from prakerja_ledger.domain.fields import shown
 from prakerja_ledger.domain.register import Recorded, Register
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Participant
@@ -83,13 +84,20 @@ def make_receipt(
 ) -> Receipt:
     """The receipt of a participant, of a source that was sealed.
 
-    Raises NotInView, CalendarTooShort, and NotAsSealed where the source does not begin with what the
-    checkpoint says.
+    Raises NotInView, CalendarTooShort, NotAsSealed where the source does not begin with what the
+    checkpoint says, and InvalidEvidence where the statement rests on events that it does not speak of.
     """
-    record = history.evaluation(view).participant(participant)
+    evaluation = history.evaluation(view)
+    record = evaluation.participant(participant)
     proved = events_proved(source, Checkpoint.read(note.text), _wanted(record))
     proof = events_proof(note, proved)
     found, statement = _worked_out(proved, participant, view, history.programme)
+    if statement_json(statement) != statement_json(evaluation.statement(record)):
+        raise InvalidEvidence(
+            kind="checkpoint",
+            problem=f"of {shown(participant)} more was recorded after it, on which the statement of that day "
+            "rests. Seal the history anew, or ask for what was known then (--known-at).",
+        )
     data = canonical_json(
         {
             "as_of": view.as_of.isoformat(),

@@ -88,8 +88,14 @@ def _brought_up_to_date(turn: Turn, participant: str, person: Person) -> Registe
             changed.append(PersonalField.ACCOUNT)
     changed += _retained(turn, participant, known.retain_until, person.retain_until)
     written = tuple(dict.fromkeys(changed))
-    if written:
-        turn.note(Kind.CHANGED, participant, written)
+    # whoever learns whose a number is has looked for it
+    turn.note(
+        *(
+            (Kind.CHANGED, participant, written)
+            if written
+            else (Kind.FOUND, participant, (PersonalField.NIK,))
+        )
+    )
     return Registered(
         participant=participant,
         accounts=tuple(tokens),
@@ -125,8 +131,10 @@ def _put(
         turn.put_token(participant, field, item, value)
 
 
-def unrestricted(turn: Turn, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of them whose data may be processed. Raises Restricted where all there are may not."""
+def unrestricted(
+    turn: Turn, found: list[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], Restricted | None]:
+    """Those of them whose data may be processed, and the refusal of one whose may not."""
     restricted = None
     free = []
     for participant, item in found:
@@ -135,6 +143,4 @@ def unrestricted(turn: Turn, found: list[tuple[str, str]]) -> list[tuple[str, st
             free.append((participant, item))
         else:
             restricted = Restricted(participant=participant, on=date_of(known.restricted_at))
-    if restricted is not None and not free:
-        raise restricted
-    return free
+    return free, restricted

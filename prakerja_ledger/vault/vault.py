@@ -156,12 +156,15 @@ class Vault:
         The value is spelt as `person` spells it. Raises Restricted where all that are found are.
         """
         with self._turn(warrant) as turn:
-            found = registering.unrestricted(turn, turn.found(field, value))
-            for participant, _ in found:
+            every = turn.found(field, value)
+            for participant, _ in every:
                 turn.note(Kind.FOUND, participant, (field,))
-            if not found:
+            if not every:
                 turn.note(Kind.FOUND, None, (field,))
-            return found
+            free, restricted = registering.unrestricted(turn, every)
+        if restricted is not None and not free:
+            raise restricted  # it names somebody, and so the search is on record before
+        return free
 
     # rights
 

@@ -31,6 +31,13 @@ table { border-collapse: collapse; width: 100%; } td, th { padding: .3rem .9rem 
 .money { text-align: right; white-space: nowrap; } .name { color: var(--faint); overflow-wrap: anywhere; } .when, .whole { white-space: nowrap; }
 code { font: .85em/1.4 ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 a { color: var(--accent); }
+@media (max-width: 40rem) {
+  thead { display: none; } tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--rule); }
+  td, .money { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem 0;
+    text-align: right; white-space: normal; }
+  td::before { content: attr(data-label); color: var(--faint); text-align: left; flex: none; }
+  td:first-child { font-weight: 600; }
+}
 @media print { body { padding: 0; font-size: 11pt; max-width: none; } a { color: inherit; } }
 """
 
@@ -126,10 +133,8 @@ def _facts(words: Words, receipt: Receipt) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, classes: Sequence[str]) -> str:
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(
-            f'<{tag} class="{name}">{escape(cell)}</{tag}>'
-            if name
-            else f"<{tag}>{escape(cell)}</{tag}>"
-            for name, cell in zip(classes, row, strict=True)
+            f'<{tag} class="{name}" data-label="{escape(head)}">{escape(cell)}</{tag}>'
+            for name, head, cell in zip(classes, heads, row, strict=True)
         )
 
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)

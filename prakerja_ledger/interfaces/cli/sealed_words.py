@@ -64,4 +64,4 @@ def seen(words: Words, one: Witnessed) -> str:
         when = words.moment(instant_of(datetime.fromtimestamp(one.at, UTC)))
     except (OverflowError, ValueError, OSError):
         when = str(one.at)
-    return words(N_("{witness} saw it on {when}"), witness=one.witness, when=when)
+    return words(N_("{witness} saw it on {when} WIB"), witness=one.witness, when=when)

@@ -58,7 +58,9 @@ class Packer:
         verifier = files("prakerja_ledger.evidence") / "second_verifier.py"
         self._path(made_of.VERIFIER).write_bytes(verifier.read_bytes())
         release = version(_DISTRIBUTION)
-        for name, text in readmes(self.signer.verifier, self.view, self.events, release).items():
+        for name, text in readmes(
+            self.signer.verifier, self.view, self.events, self.quarantined, release
+        ).items():
             self._path(name).write_text(text, encoding="utf-8")
         with aside(target) as path, path.open("wb") as file:
             packing = Packing(file)
@@ -69,6 +71,7 @@ class Packer:
                 as_of=self.view.as_of,
                 known_at=self.view.known_at,
                 events=self.events,
+                quarantined=self.quarantined,
                 withheld=tuple(sorted(self.withheld)),
                 files=listed,
             ).to_bytes()

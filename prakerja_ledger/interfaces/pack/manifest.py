@@ -65,6 +65,8 @@ class Manifest:
     as_of: date
     known_at: Instant | None
     events: int
+    quarantined: int
+    """Lines of the source that were not recorded, and so are not in the pack."""
     withheld: tuple[str, ...]
     """Participants whose statement, or some finding of whom, the list of holidays is too short for."""
     files: Mapping[str, Measured]
@@ -88,6 +90,7 @@ class Manifest:
                 "format": FORMAT,
                 "known_at": None if self.known_at is None else in_utc(self.known_at),
                 "log": self.log,
+                "quarantined": self.quarantined,
                 "release": self.release,
                 "withheld": list(self.withheld),
             }
@@ -120,6 +123,7 @@ class Manifest:
             as_of=day(said["as_of"]),
             known_at=None if said["known_at"] is None else instant(said["known_at"]),
             events=_count(said["events"]),
+            quarantined=_count(said["quarantined"]),
             withheld=tuple(map(_text, said["withheld"])),
             files={one["name"]: _measured(one) for one in said["files"]},
         )

@@ -13,7 +13,8 @@ from prakerja_ledger.reading.view import View
 _ENGLISH: Final = """\
 # An auditor's pack of {log}
 
-{events} events, with the statements and findings that follow from them as of {view}.
+{events} events, with the statements and findings that follow from them as of {view}. The history is
+whole: it holds what happened after that day, too. {quarantined} lines of its source were quarantined, and are not in it.
 Made with prakerja-ledger {release}.
 
 ## What is in it
@@ -44,7 +45,7 @@ With the package itself, which works out statements and findings anew:
 
     prakerja-ledger verify PACK.zip --verifier 'KEY'
 
-Any command reads the pack as a source: `prakerja-ledger audit PACK.zip --as-of 2020-12-31`.
+Any command reads the pack as a source: `prakerja-ledger audit PACK.zip --as-of {day}`.
 
 ## What a signature shows, and what it does not
 
@@ -59,7 +60,8 @@ The histories name participants by random ids. They are personal data all the sa
 _INDONESIAN: Final = """\
 # Paket auditor untuk {log}
 
-{events} peristiwa, beserta pernyataan dan temuan yang mengikutinya per {view}.
+{events} peristiwa, beserta pernyataan dan temuan yang diturunkan darinya per {view}. Riwayatnya utuh:
+peristiwa setelah hari itu juga ada. {quarantined} baris sumber dikarantina dan tidak ada di dalamnya.
 Dibuat dengan prakerja-ledger {release}.
 
 ## Isi
@@ -90,7 +92,7 @@ Dengan paket prakerja-ledger sendiri, yang menghitung ulang pernyataan dan temua
 
     prakerja-ledger verify PAKET.zip --verifier 'KUNCI' --lang id
 
-Setiap perintah membaca paket ini sebagai sumber: `prakerja-ledger audit PAKET.zip --as-of 2020-12-31`.
+Setiap perintah membaca paket ini sebagai sumber: `prakerja-ledger audit PAKET.zip --as-of {day}`.
 
 ## Apa yang dibuktikan tanda tangan, dan apa yang tidak
 
@@ -105,7 +107,12 @@ Riwayat menyebut peserta dengan id acak. Data itu tetap data pribadi.
 """
 
 
-def readmes(verifier: Verifier, view: View, events: int, release: str) -> Mapping[str, str]:
+_NUMBERS: Final = ("events", "quarantined")
+
+
+def readmes(
+    verifier: Verifier, view: View, events: int, quarantined: int, release: str
+) -> Mapping[str, str]:
     """Both files by name."""
     known = "" if view.known_at is None else f", known at {in_utc(view.known_at)}"
     said = {
@@ -113,11 +120,16 @@ def readmes(verifier: Verifier, view: View, events: int, release: str) -> Mappin
         "events": f"{events:,}",
         "release": release,
         "key": str(verifier),
+        "quarantined": f"{quarantined:,}",
+        "day": view.as_of.isoformat(),
     }
     return {
         README: _ENGLISH.format(view=f"{view.as_of}{known}", **said),
         BACA: _INDONESIAN.format(
             view=f"{view.as_of}{known.replace('known at', 'sebagaimana diketahui pada')}",
-            **{**said, "events": f"{events:,}".replace(",", ".")},
+            **{
+                name: said[name].replace(",", ".") if name in _NUMBERS else said[name]
+                for name in said
+            },
         ),
     }

@@ -9,9 +9,9 @@ import click
 
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.evidence.checkpoint import Checkpoint
-from prakerja_ledger.evidence.note import Note, SignatureKind
+from prakerja_ledger.evidence.note import SignatureKind
 from prakerja_ledger.interfaces.cli import output
-from prakerja_ledger.interfaces.cli.commands.sealing import bytes_of, check_free, key_in
+from prakerja_ledger.interfaces.cli.commands.sealing import check_free, key_in, note_in
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     language_option,
@@ -53,7 +53,8 @@ def pack_command(
 
     In one zip file: the history in lines and in columns, statements and findings as of a day, the numbers
     they were worked out with, a signed checkpoint, SHA-256 of every file, a verifier that needs nothing of this
-    package, and how to use all that. The same input gives the same bytes.
+    package, and how to use all that. The same input gives the same bytes. The history is whole: it holds
+    what happened after that day, too.
 
     Whoever gets it checks it with verify, and gives it to any reading command as its source.
 
@@ -133,7 +134,7 @@ def receipt_command(
     if page == data:
         raise click.UsageError("--output names the page: FILE.html.")
     check_free(page, data)
-    note = Note.read(bytes_of(checkpoint))
+    note = note_in(checkpoint)
     view, programme = view_of(as_of, known_at), programme_with(holidays)
     with (
         output.progress(words(N_("events"))) as tick,

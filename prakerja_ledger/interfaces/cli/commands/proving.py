@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from prakerja_ledger.domain.errors import InvalidEvidence, NotInView
+from prakerja_ledger.domain.errors import InvalidEvidence, NotProved
 from prakerja_ledger.domain.schemes import Programme
-from prakerja_ledger.evidence.checkpoint import Checkpoint, Trusted, opened
+from prakerja_ledger.evidence.canonical import told
+from prakerja_ledger.evidence.checkpoint import Checkpoint, Trusted
 from prakerja_ledger.evidence.note import Note, Verifier, encoded
 from prakerja_ledger.evidence.proof import (
     LONGEST_PROOF,
@@ -24,7 +25,13 @@ from prakerja_ledger.evidence.proof import (
     events_proof,
 )
 from prakerja_ledger.interfaces.cli import output
-from prakerja_ledger.interfaces.cli.commands.sealing import bytes_of, check_free, leaves_file
+from prakerja_ledger.interfaces.cli.commands.sealing import (
+    bytes_of,
+    check_free,
+    leaves_file,
+    note_in,
+    opened_in,
+)
 from prakerja_ledger.interfaces.cli.options import language_option, source_argument, words_of
 from prakerja_ledger.interfaces.cli.sealed_words import seen
 from prakerja_ledger.interfaces.cli.status import Status
@@ -39,6 +46,7 @@ from prakerja_ledger.interfaces.proving import (
 )
 from prakerja_ledger.interfaces.receipt import checked_receipt
 from prakerja_ledger.interfaces.whole_file import aside
+from prakerja_ledger.ledger.urls import without_password
 
 
 class Question(NamedTuple):
@@ -66,12 +74,12 @@ def told_of(trusted: Trusted) -> dict[str, Any]:
 def verify_proof(asked: Question) -> Status:
     """Check a proof, and say what it proves. Raises InvalidEvidence."""
     proof = checked_proof(bytes_of(asked.source, LONGEST_PROOF), asked.keys)
-    told = [proof.trusted] if isinstance(proof, EventsProof) else [proof.earlier, proof.later]
-    _check_of(asked, "proof", told)
+    those = [proof.trusted] if isinstance(proof, EventsProof) else [proof.earlier, proof.later]
+    _check_of(asked, "proof", those)
     if not asked.as_json:
         _print_proof(asked.words, proof)
         return Status.DONE
-    for one in told:
+    for one in those:
         click.echo(compact(told_of(one)))
     _print_events(getattr(proof, "events", ()))
     return Status.DONE
@@ -101,18 +109,18 @@ def verify_receipt(asked: Question) -> Status:
     return Status.DONE
 
 
-def _check_of(asked: Question, kind: str, told: Sequence[Trusted]) -> None:
+def _check_of(asked: Question, kind: str, those: Sequence[Trusted]) -> None:
     """Refuse what is of another checkpoint than those that were named."""
-    texts = [one.note.text for one in told]
+    texts = [one.note.text for one in those]
     for name in asked.checkpoints:
-        if opened(bytes_of(name), asked.keys).note.text not in texts:
+        if opened_in(name, asked.keys).note.text not in texts:
             raise InvalidEvidence(kind=kind, problem=f"it is of another checkpoint than {name}.")
 
 
 def _print_events(events: Iterable[ProvedEvent]) -> None:
     for event in events:
-        told = {"shard": event.shard, "position": event.position}
-        click.echo(compact({**told, "event": json.loads(event.line)}))
+        place = {"shard": event.shard, "position": event.position}
+        click.echo(compact({**place, "event": json.loads(event.line)}))
 
 
 def _print_proof(words: Words, proof: EventsProof | ConsistencyProof) -> None:
@@ -170,19 +178,16 @@ def prove_command(
         raise click.UsageError("say --event, --participant or --earlier: one of them.")
     words, path = words_of(lang), Path(target)
     check_free(path)
-    note = Note.read(bytes_of(checkpoint))
+    note = note_in(checkpoint)
     with output.progress(words(N_("events"))) as tick, open_logs(source, tick=tick) as logs:
         if earlier is not None:
-            before = Note.read(bytes_of(earlier))
+            before = note_in(earlier)
             paths = consistency_proved(logs, _checkpoint(before), _checkpoint(note))
             made = consistency_proof_file(before, note, paths)
             said = _consistent(words, _checkpoint(before), _checkpoint(note))
         else:
             found = _found(logs, Path(checkpoint), _checkpoint(note), Asked(events, participant))
-            if not found:
-                raise NotInView(
-                    participant=participant or ", ".join(events), as_of=_checkpoint(note).size
-                )
+            _check_found(source, found, Asked(events, participant), _checkpoint(note))
             made = events_proof(note, found)
             said = words(N_("Proved: {count} events."), count=words.number(len(found)))
     with aside(path) as whole:
@@ -198,6 +203,22 @@ def _consistent(words: Words, old: Checkpoint, new: Checkpoint) -> str:
         old=words.number(old.size),
         new=words.number(new.size),
     )
+
+
+def _check_found(
+    source: str, found: Sequence[ProvedEvent], asked: Asked, checkpoint: Checkpoint
+) -> None:
+    """Nothing that was asked for is left out without a word. Raises NotProved."""
+    proved = {f"{event.source}/{event.id}" for event in (told(one.line) for one in found)}
+    missing = [name for name in asked.names if name not in proved]
+    if asked.participant is not None and not found:
+        missing = [asked.participant]
+    if missing:
+        raise NotProved(
+            source=without_password(source),
+            missing=", ".join(map(shown, missing)),
+            size=checkpoint.size,
+        )
 
 
 def _checkpoint(note: Note) -> Checkpoint:

@@ -32,6 +32,21 @@ if TYPE_CHECKING:
     from prakerja_ledger.reading.diff import Difference
 
 
+def complain_of_quarantine(words: Words, source: str, count: int) -> None:
+    """Say that lines have no effect, where some have none."""
+    if count:
+        output.complain(
+            words(
+                N_(
+                    "{source}: {count} lines were quarantined and have no effect; "
+                    "prakerja-ledger check says which and why."
+                ),
+                source=source,
+                count=words.number(count),
+            )
+        )
+
+
 @define(eq=False, kw_only=True)
 class Speaker:
     """A source in one view, in front of a person: what cannot be answered is said, and the rest goes on."""
@@ -52,16 +67,7 @@ class Speaker:
         """Quarantined lines have no effect; nobody should learn that from a wrong sum."""
         if count:
             self.worsen(Status.QUARANTINED)
-            output.complain(
-                self.words(
-                    N_(
-                        "{source}: {count} lines were quarantined and have no effect; "
-                        "prakerja-ledger check says which and why."
-                    ),
-                    source=self.name,
-                    count=self.words.number(count),
-                )
-            )
+            complain_of_quarantine(self.words, self.name, count)
 
     def worsen(self, status: Status) -> None:
         """End with this status, unless a worse one is due."""

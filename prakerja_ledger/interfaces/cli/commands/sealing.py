@@ -5,14 +5,21 @@ from __future__ import annotations
 import mmap
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import click
 
-from prakerja_ledger.domain.errors import InvalidEvidence, UnreadableSource
-from prakerja_ledger.evidence.checkpoint import Checkpoint, cosigned, opened, sealed
+from prakerja_ledger.domain.errors import InvalidEvidence, UnreadableSource, UnwritableTarget
+from prakerja_ledger.evidence.checkpoint import (
+    Checkpoint,
+    Trusted,
+    cosigned,
+    opened,
+    sealed,
+)
 from prakerja_ledger.evidence.leaves import LeavesFile, write_leaves
 from prakerja_ledger.evidence.note import (
     LONGEST_NOTE,
@@ -24,11 +31,13 @@ from prakerja_ledger.evidence.note import (
 )
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.history import status_of
+from prakerja_ledger.interfaces.cli.commands.reader import complain_of_quarantine
 from prakerja_ledger.interfaces.cli.options import language_option, source_argument, words_of
 from prakerja_ledger.interfaces.cli.status import Status
 from prakerja_ledger.interfaces.cli.words import N_
 from prakerja_ledger.interfaces.growing import Earlier, grown
 from prakerja_ledger.interfaces.logs import FileLogs, open_logs
+from prakerja_ledger.interfaces.pack.sniffing import is_pack
 from prakerja_ledger.interfaces.whole_file import aside
 
 _MOST_PROCESSES: Final = 8
@@ -60,35 +69,67 @@ def bytes_of(path: str, longest: int = LONGEST_NOTE) -> bytes:
         raise UnreadableSource(source=path, problem=f"{error.strerror or error}.") from None
 
 
-def key_in(path: str) -> Signer:
-    """The private key in a file."""
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Say of what is not valid in which file it stands."""
     try:
-        return Signer.read(bytes_of(path).decode("ascii"))
-    except UnicodeDecodeError:
-        raise InvalidEvidence(kind="private key", problem="it is not plain text.") from None
+        yield
+    except InvalidEvidence as error:
+        problem = error.fields["problem"]
+        if is_pack(path):
+            problem = "it is a pack. The checkpoint is a file in it: python -m zipfile -e PACK.zip FOLDER."
+        raise InvalidEvidence(kind=f"{error.fields['kind']} {path}", problem=problem) from None
+
+
+def note_in(path: str) -> Note:
+    """The signed note in a file, not checked yet. Raises InvalidEvidence, which names it."""
+    with naming(path):
+        return Note.read(bytes_of(path))
+
+
+def opened_in(path: str, verifiers: Iterable[Verifier]) -> Trusted:
+    """The checkpoint in a file. Raises InvalidEvidence, which names it."""
+    with naming(path):
+        return opened(bytes_of(path), verifiers)
+
+
+def key_in(path: str) -> Signer:
+    """The private key in a file, which nobody but its owner may read. Raises UnreadableSource."""
+    with naming(path):
+        try:
+            signer = Signer.read(bytes_of(path).decode("ascii"))
+        except UnicodeDecodeError:
+            raise InvalidEvidence(kind="private key", problem="it is not plain text.") from None
+    if os.name == "posix" and Path(path).stat().st_mode & 0o077:
+        raise UnreadableSource(
+            source=path, problem="others may read it, and it is a private key. First: chmod 600."
+        )
+    return signer
 
 
 def verifiers_of(texts: Iterable[str]) -> list[Verifier]:
     """Verifier keys, given as such or as the names of files that hold one."""
-    return [
-        Verifier.read(bytes_of(text).decode("utf-8", "replace").strip())
-        if "+" not in text
-        else Verifier.read(text)
-        for text in texts
-    ]
+    return [_verifier(text) for text in texts]
+
+
+def _verifier(text: str) -> Verifier:
+    if "+" in text and not Path(text).is_file():
+        return Verifier.read(text)
+    with naming(text):
+        return Verifier.read(bytes_of(text).decode("utf-8", "replace").strip())
 
 
 def check_free(*targets: Path) -> None:
     """Nothing is written over: keys and checkpoints are there to stay."""
     for target in targets:
         if target.exists() or target.is_symlink():
-            raise UnreadableSource(
-                source=str(target),
-                problem="it is there already, and is not written over. Name another file.",
+            raise UnwritableTarget(
+                target=str(target),
+                problem="it is there already, and is never written over. Name another file.",
             )
         if not target.parent.is_dir():
-            raise UnreadableSource(
-                source=str(target), problem=f"there is no folder {target.parent}. Make it first."
+            raise UnwritableTarget(
+                target=str(target), problem=f"there is no folder {target.parent}. Make it first."
             )
 
 
@@ -182,13 +223,16 @@ def seal_command(
             root=encoded(checkpoint.root),
         )
     )
-    return Status.DONE if tally is None else status_of([tally])
+    if tally is None:
+        return Status.DONE
+    complain_of_quarantine(words, source, tally.quarantined)
+    return status_of([tally])
 
 
 def _earlier(path: str | None, signer: Signer) -> Earlier | None:
     if path is None:
         return None
-    checkpoint = opened(bytes_of(path), [signer.verifier]).checkpoint
+    checkpoint = opened_in(path, [signer.verifier]).checkpoint
     return Earlier(checkpoint, leaves_file(Path(path), checkpoint))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from prakerja_ledger.domain.errors import InvalidPerson, PrakerjaLedgerError
+from prakerja_ledger.domain.errors import InvalidPerson, PrakerjaLedgerError, Restricted
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.vault_keeping import init_command, rotate_command
 from prakerja_ledger.interfaces.cli.commands.vault_log import access_log_command
@@ -20,7 +20,7 @@ from prakerja_ledger.interfaces.cli.commands.vault_rights import (
     restrict_command,
 )
 from prakerja_ledger.interfaces.cli.options import json_option, language_option, words_of
-from prakerja_ledger.interfaces.cli.status import Status
+from prakerja_ledger.interfaces.cli.status import Status, worst
 from prakerja_ledger.interfaces.cli.vault_options import (
     FIELD_WORDS,
     At,
@@ -251,8 +251,11 @@ def find_command(at: At, as_json: bool, lang: str | None) -> Status:
         for record in records(lines):
             try:
                 found = vault.find(*sought(record), warrant)
-            except InvalidPerson as refused:
-                status = Status.QUARANTINED
+            except (InvalidPerson, Restricted) as refused:
+                status = worst(
+                    status,
+                    Status.FAULT if isinstance(refused, Restricted) else Status.QUARANTINED,
+                )
                 said = words.error(refused)
                 output.complain(words(N_("line {number}: {said}"), number=record.number, said=said))
                 continue

@@ -48,15 +48,25 @@ def init_command(at: At, algorithm: str, lang: str | None) -> Status:
     from prakerja_ledger.vault.keys import Use, keys_in, make_key  # noqa: PLC0415
     from prakerja_ledger.vault.vault import Vault  # noqa: PLC0415
 
-    warrant, folder = at.warrant(), at.keys_folder
+    words, warrant, folder = words_of(lang), at.warrant(), at.keys_folder
     sealed_by = Algorithm(algorithm)
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
+        output.complain(
+            words(
+                N_(
+                    "{folder} has keys already, and they become this vault's too. Where they are another vault's, "
+                    "to destroy one (rotate --destroy-old) makes the other unreadable."
+                ),
+                folder=str(folder),
+            )
+        )
+    else:
         for use in Use:
             make_key(folder, use, sealed_by)
     with Vault.create(at.url, keys_in(folder), warrant, algorithm=sealed_by) as vault:
         used = vault.settings()
     click.echo(
-        words_of(lang)(
+        words(
             N_("The vault is made. Its keys: {wrapping}, {look_up}."),
             wrapping=used.wrapping_key,
             look_up=used.look_up_key,

@@ -11,7 +11,6 @@ import click
 
 from prakerja_ledger.domain.errors import InvalidEvidence
 from prakerja_ledger.evidence.breaks import Break, BreakCode
-from prakerja_ledger.evidence.checkpoint import opened
 from prakerja_ledger.evidence.note import Verifier
 from prakerja_ledger.evidence.proof import FIRST_BYTES as PROOF_BYTES
 from prakerja_ledger.interfaces.cli import output
@@ -22,10 +21,11 @@ from prakerja_ledger.interfaces.cli.commands.proving import (
     verify_proof,
     verify_receipt,
 )
+from prakerja_ledger.interfaces.cli.commands.reader import complain_of_quarantine
 from prakerja_ledger.interfaces.cli.commands.sealing import (
-    bytes_of,
     leaves_beside,
     leaves_file,
+    opened_in,
     verifiers_of,
 )
 from prakerja_ledger.interfaces.cli.options import (
@@ -37,12 +37,14 @@ from prakerja_ledger.interfaces.cli.options import (
 )
 from prakerja_ledger.interfaces.cli.sealed_words import break_sentence, position_of, seen
 from prakerja_ledger.interfaces.cli.status import Status
-from prakerja_ledger.interfaces.cli.words import N_, Words
+from prakerja_ledger.interfaces.cli.words import N_, Words, shown
 from prakerja_ledger.interfaces.json_output import compact
 from prakerja_ledger.interfaces.logs import FileLogs, open_logs
+from prakerja_ledger.interfaces.pack.manifest import Manifest
 from prakerja_ledger.interfaces.pack.sniffing import is_pack
 from prakerja_ledger.interfaces.pack.verifying import verified_pack
 from prakerja_ledger.interfaces.receipt import FIRST_BYTES as RECEIPT_BYTES
+from prakerja_ledger.interfaces.source import check_readable, is_ledger
 from prakerja_ledger.interfaces.verifying import Given, Report, verified
 
 
@@ -89,6 +91,8 @@ def verify_command(
     """
     words, trusted_keys = words_of(lang), verifiers_of(verifiers)
     kind = next((one for one in _KINDS if one.tells(source)), None)
+    if kind is None and not is_ledger(source):
+        check_readable(source)
     if kind is None and not checkpoints:
         raise click.UsageError("say --checkpoint FILE: what was it sealed as?")
     verify = _verify if kind is None else kind.verify
@@ -111,6 +115,8 @@ def _verify(asked: Question) -> Status:
         tallies = [logs.tally] if isinstance(logs, FileLogs) else []
     report.breaks = sorted([*found, *report.breaks])
     _tell(asked, given, report)
+    for tally in tallies:
+        complain_of_quarantine(asked.words, asked.source, tally.quarantined)
     return Status.NOT_AS_SEALED if report.breaks else status_of(tallies)
 
 
@@ -122,16 +128,41 @@ def _verify_pack(asked: Question) -> Status:
     pack.found.breaks = sorted([*found, *pack.found.breaks])
     _tell(asked, pack.given, pack.found)
     if not (asked.as_json or pack.found.breaks):
-        view = pack.manifest.view
+        _print_pack(asked.words, pack.manifest)
+    return Status.NOT_AS_SEALED if pack.found.breaks else Status.DONE
+
+
+def _print_pack(words: Words, manifest: Manifest) -> None:
+    """What a pack's answers are, and what is not among them."""
+    view = manifest.view
+    known = (
+        ""
+        if view.known_at is None
+        else words(N_(", as known at {moment} WIB"), moment=words.moment(view.known_at))
+    )
+    click.echo(
+        words(
+            N_(
+                "Every file is as it was signed, and the answers as of {day}{known} follow from the history."
+            ),
+            day=words.day(view.as_of),
+            known=known,
+        )
+    )
+    if manifest.withheld:
         click.echo(
-            asked.words(
-                N_(
-                    "Every file is as it was signed, and the answers as of {day} follow from the history."
-                ),
-                day=asked.words.day(view.as_of),
+            words(
+                N_("Withheld, as the list of holidays is too short: {people}."),
+                people=", ".join(map(shown, manifest.withheld)),
             )
         )
-    return Status.NOT_AS_SEALED if pack.found.breaks else Status.DONE
+    if manifest.quarantined:
+        click.echo(
+            words(
+                N_("{count} lines of its source were quarantined: they are not in the pack."),
+                count=words.number(manifest.quarantined),
+            )
+        )
 
 
 def _tell(asked: Question, given: Sequence[Given], report: Report) -> None:
@@ -153,7 +184,7 @@ def _begins(first: bytes) -> Callable[[str], bool]:
 
 
 def _given(name: str, verifiers: Sequence[Verifier], found: list[Break]) -> Given:
-    trusted = opened(bytes_of(name), verifiers)
+    trusted = opened_in(name, verifiers)
     path, leaves = leaves_beside(Path(name)), None
     try:
         file = leaves_file(Path(name), trusted.checkpoint)
