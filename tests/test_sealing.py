@@ -571,3 +571,16 @@ def test_the_second_verifier_takes_a_key_in_a_file_and_refuses_what_is_none(made
         return subprocess.run([*command, "--verifier", key], capture_output=True, check=False).returncode
 
     assert [second(made / "key.pub"), second("no+such+key"), second(made / "note")] == [0, 2, 2]
+
+
+def test_a_copy_that_was_cut_off_within_a_line_is_called_cut_and_no_other_history(made):
+    history = made / "whole.jsonl"
+    history.write_bytes(b"".join(as_bytes(enrolment(f"P-{n}", id=f"e-{n}")) + b"\n" for n in range(40)))
+    run("seal", history, "--key", made / "seal.key", "--output", made / "note")
+    (made / "copy.jsonl").write_bytes(history.read_bytes()[:-700])
+    key = str(Signer.read((made / "seal.key").read_text()).verifier)
+    answer = run("verify", made / "copy.jsonl", "--checkpoint", made / "note", "--verifier", key, "--json")
+    codes = {json.loads(line).get("break") for line in answer.lines} - {None}
+    assert answer.status == 4
+    assert codes <= {"CUT", "UNREADABLE", "ASIDE"}
+    assert "CUT" in codes

@@ -38,6 +38,7 @@ class _Seen:
     place: int
     guess: int
     """Where it would have been sealed."""
+    is_event: bool = True
 
 
 @define
@@ -98,7 +99,8 @@ class Comparison:
         """The next event cannot be read: what stands there was certainly not sealed so."""
         self._give_up()
         self._ordinal += 1
-        self._strangers.append(_Seen(self._ordinal, place, self._ordinal + self._offset))
+        seen = _Seen(self._ordinal, place, self._ordinal + self._offset, is_event=False)
+        self._strangers.append(seen)
 
     def _fits(self, begun: Any, position: int) -> bool:
         if not 1 <= position <= self._size:
@@ -182,10 +184,10 @@ class Comparison:
         strangers = self._strangers_between(before.ordinal + before.length - 1, self._ordinal + 1)
         if not missing:
             return
-        if not strangers:
-            yield self._break(BreakCode.CUT, missing[0], missing[-1])
-        elif len(missing) == 1:
+        if strangers and len(missing) == 1:
             yield self._break(BreakCode.EDITED, missing[0], missing[0], strangers[0].place)
+        elif not any(one.is_event for one in strangers):  # a copy that was cut off within a line, above all
+            yield self._break(BreakCode.CUT, missing[0], missing[-1])
         else:
             yield self._break(BreakCode.FORKED, missing[0], missing[-1], strangers[0].place)
 
