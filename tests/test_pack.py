@@ -157,8 +157,8 @@ def test_an_audit_calls_the_pack_by_its_name(pack: Path):
 def test_a_pack_that_was_changed_is_no_source(pack: Path, tmp_path: Path):
     data = bytearray(pack.read_bytes())
     with Archive.opened(pack) as archive:
-        columns = archive.files[files.COLUMNS]
-    data[(columns.begin + columns.end) // 2] ^= 1
+        lines = archive.files[files.HISTORY]
+    data[(lines.begin + lines.end) // 2] ^= 1
     (tmp_path / "pack.zip").write_bytes(data)
     answer = run("statement", tmp_path / "pack.zip", "--json")
     assert answer.status == 2

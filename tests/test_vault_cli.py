@@ -423,3 +423,10 @@ def test_a_second_vault_with_the_same_keys_is_warned_of(vault, tmp_path):
     answer = vault("init", PRAKERJA_LEDGER_VAULT=f"sqlite:///{tmp_path}/other.db")
     assert answer.status == 0
     assert "has keys already" in answer.err
+
+
+@pytest.mark.parametrize("purpose", ["call 0812-3456-7890", "NIK 3273 0145 0190 0001", "(021) 555.12.345"])
+def test_a_number_that_could_be_somebodys_is_not_kept_as_a_purpose_however_it_is_grouped(vault, purpose):
+    (ani,) = added(vault, ANI)
+    assert vault("show", ani, "--reveal", purpose=purpose).status == 2
+    assert purpose.encode() not in vault("access-log").out

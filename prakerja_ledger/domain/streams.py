@@ -135,12 +135,10 @@ class Participant(Stream):
             self.standing_moves[-1].fact, f.ParticipationRevoked
         )
 
-    def evolve(self, event: Event) -> None:  # the same in one step: most of all events come by here
-        self.events.append(event)
-        fact = event.fact
-        apply = _APPLY.get(type(fact))
+    def apply(self, event: Event) -> None:
+        apply = _APPLY.get(type(event.fact))
         if apply is not None:
-            apply(self, event, fact)
+            apply(self, event, event.fact)
 
     def retract(self, event: Event) -> None:
         retract = _RETRACT.get(type(event.fact))

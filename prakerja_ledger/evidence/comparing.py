@@ -186,7 +186,9 @@ class Comparison:
             return
         if strangers and len(missing) == 1:
             yield self._break(BreakCode.EDITED, missing[0], missing[0], strangers[0].place)
-        elif not any(one.is_event for one in strangers):  # a copy that was cut off within a line, above all
+        elif not any(
+            one.is_event for one in strangers
+        ):  # a copy that was cut off within a line, above all
             yield self._break(BreakCode.CUT, missing[0], missing[-1])
         else:
             yield self._break(BreakCode.FORKED, missing[0], missing[-1], strangers[0].place)

@@ -148,8 +148,8 @@ def _key_of(text: str, kind: str) -> tuple[SignatureKind, bytes, str, str]:
     """The parts of a key in text. Nothing of them is shown: what looks like one may be a secret."""
     name, _, rest = text.partition("+")
     key_id, _, key = rest.partition("+")
-    check_key_name(name)
     try:
+        check_key_name(name)
         raw = decoded(key, kind)
         return SignatureKind(raw[0]), raw[1:], name, key_id
     except (InvalidEvidence, ValueError):

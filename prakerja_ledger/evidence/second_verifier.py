@@ -31,6 +31,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
@@ -53,7 +54,16 @@ class NoKey(Exception):
     """What was given as a verifier key is none."""
 
 
-ERRORS: Final = (Untrue, ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error)
+ERRORS: Final = (
+    Untrue,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+    struct.error,
+)
 """What is raised where something is not of the form that it should be."""
 
 
@@ -250,6 +260,9 @@ class Checkpoint:
             Ed25519PublicKey,
         )
 
+        named = [(line.split(" ")[1], decoded(line.split(" ")[2])[:4]) for line in lines]
+        if len(set(named)) != len(named) or len(lines) > 64:
+            raise Untrue("a key signs the checkpoint twice, or there are too many")
         own = False
         for key in keys:
             name, key_id, rest = key.split("+", 2)
@@ -334,6 +347,15 @@ def read_only(path: Path) -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
+def damage(path: Path) -> list[str]:
+    """Where a SQLite file contradicts itself: whoever reads by its index is shown something else."""
+    if not is_ledger(path):
+        return []
+    with read_only(path) as ledger:
+        found = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
+    return [] if found == ["ok"] else [f"the file: {one}" for one in found]
+
+
 def is_ledger(path: Path) -> bool:
     """Whether a file is a SQLite database."""
     with path.open("rb") as file:
@@ -348,6 +370,8 @@ class Log:
         self.size: int = size
         self.leaves: list[bytes] | None = leaves
         self.next: int = 1
+        self.highest: int = 0
+        self.tries: int = 200 * NEAR
         self.hashes: list[bytes] = []
         self.found: dict[int, int] = {}
         self.breaks: list[str] = []
@@ -363,9 +387,10 @@ class Log:
             return False
         if position in self.found:
             self.breaks.append(f"{self.name}place {place}: position {position} once more")
-        elif position < max(self.found, default=0) and position + 1 != self.next:
+        elif position < self.highest and position + 1 != self.next:
             self.breaks.append(f"{self.name}place {place}: position {position} out of its order")
         self.found[position] = place
+        self.highest = max(self.highest, position)
         self.next = position + 1
         return True
 
@@ -377,10 +402,13 @@ class Log:
     def sealed_at(self, event: Event) -> int | None:
         """The position that an event was sealed at, if it is near or, failing that, anywhere."""
         leaves = self.leaves or []
-        tried = [self.next + step // 2 * (-1 if step & 1 else 1) for step in range(1, 2 * NEAR)]
-        if self.size <= 100 * NEAR:
-            tried += range(1, self.size + 1)
-        for position in tried:
+        if self.expects(event):
+            return self.next
+        near = (self.next + step // 2 * (-1 if step & 1 else 1) for step in range(2, 2 * NEAR))
+        for position in chain(near, range(1, self.size + 1)):
+            if self.tries <= 0:  # a whole history told anew: it is known to be another by now
+                return None
+            self.tries -= 1
             if 1 <= position <= self.size and event.leaf(position) == leaves[position - 1]:
                 return position
         return None
@@ -426,13 +454,14 @@ def verify_history(
 ) -> list[str]:
     """All that is wrong with a history."""
     several = len(checkpoint.logs) > 1
+    damaged = damage(path)
     logs = [
         Log(f"shard {n} " if several else "", size, leaves[n] if leaves else None)
         for n, (size, _) in enumerate(checkpoint.logs)
     ]
     aside = Counter(leaves[-1] if leaves else ())
     common: set[tuple[Any, Any]] = set()
-    wrong = []
+    wrong = damaged
     for place, line, misfiled in lines_of(path):
         event = None
         if misfiled:
@@ -466,6 +495,8 @@ def verify_proof(data: bytes, keys: list[str]) -> str:
         raise Untrue("the proof is not spelt in canonical JSON")
     checkpoint = Checkpoint(given["checkpoint"].encode(), keys)
     if given["format"] == "prakerja-consistency-1":
+        if set(given) != {"checkpoint", "earlier", "format", "paths"}:
+            raise Untrue("something stands in the proof that does not belong there")
         earlier = Checkpoint(given["earlier"].encode(), keys)
         for (old, old_root), (new, new_root), path in zip(
             earlier.logs, checkpoint.logs, given["paths"], strict=True
@@ -478,8 +509,17 @@ def verify_proof(data: bytes, keys: list[str]) -> str:
         return f"{earlier.size} events are the beginning of {checkpoint.size}"
     if given["format"] != "prakerja-proof-1" or not given["events"]:
         raise Untrue("the proof is of another format")
+    several = len(checkpoint.logs) > 1
+    members_of = {"line", "path", "position", *(["shard"] if several else [])}
+    if set(given) != {"checkpoint", "events", "format"} or any(
+        set(one) != members_of for one in given["events"]
+    ):
+        raise Untrue("something stands in the proof that does not belong there")
     for one in given["events"]:
-        size, root = checkpoint.logs[one.get("shard", 0)]
+        shard = one.get("shard", 0)
+        if type(shard) is not int or not 0 <= shard < len(checkpoint.logs):
+            raise Untrue("an event is of a shard that there is not")
+        size, root = checkpoint.logs[shard]
         leaf = Event(one["line"].encode()).leaf(one["position"])
         path = [decoded(step) for step in one["path"]]
         if root_by_path(one["position"] - 1, size, leaf, path) != root:
@@ -665,11 +705,18 @@ def main() -> int:
     except NoKey as error:
         print(f"{error} is no verifier key, nor a file that holds one", file=sys.stderr)
         return 2
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2
-    leaves = leaves_of(asked.checkpoint.with_name(asked.checkpoint.name + ".leaves"), kept)
-    wrong = verify_history(asked.source, kept, leaves)
+    try:
+        leaves = leaves_of(asked.checkpoint.with_name(asked.checkpoint.name + ".leaves"), kept)
+        wrong = verify_history(asked.source, kept, leaves)
+    except (OSError, EOFError, zlib.error, sqlite3.Error) as error:
+        print(f"cannot be read: {error}", file=sys.stderr)
+        return 2
+    except ERRORS as error:
+        print(f"not as sealed: {error}")
+        return 4
     print("\n".join(wrong) if wrong else f"{kept.origin}: {kept.size} events, as sealed")
     return 4 if wrong else 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from attrs import define, field, frozen
@@ -22,6 +23,7 @@ from prakerja_ledger.domain.register import Recorded
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.evidence.canonical import Told, told
 from prakerja_ledger.evidence.merkle import leaf_hash
+from prakerja_ledger.interfaces.columnar.sniffing import is_columnar
 from prakerja_ledger.interfaces.history_file import STANDARD_INPUT, Line, OverlongLine
 from prakerja_ledger.interfaces.source import (
     TICK_EVERY,
@@ -113,10 +115,18 @@ class FileLogs:
         """Nobody knows; a line that is recorded can be read."""
         return 0
 
+    def damage(self) -> str:
+        """Of a Parquet history what its footers say that its rows do not; once all events were asked for."""
+        if not is_columnar(self.name):
+            return ""
+        from prakerja_ledger.interfaces.columnar.honesty import dishonesty  # noqa: PLC0415  # Arrow
+
+        return dishonesty(self.name, self._programme, is_clean=not self.asides)
+
 
 def _told(line: bytes) -> Told | None:
     try:
-        return told(line)
+        return told(line) if isinstance(line, bytes) else None  # SQLite's columns take any value
     except NotCanonical:
         return None
 
@@ -161,7 +171,9 @@ class LedgerLogs:
             if not count % TICK_EVERY:
                 self.tick(count)
             event = _told(row[4])
-            if event is not None:
+            if not (type(row[1]) is type(row[3]) is str and type(row[2]) is int):
+                self.misfiled.append((row[0], "kind of value"))  # SQLite's columns take any
+            elif event is not None:
                 if event.type == _VOID:
                     self._streams[row[0]] = row[1]
                 if wrong := filing.wrong(row, event):
@@ -194,6 +206,10 @@ class LedgerLogs:
         """That of its position."""
         return shard_at(place, shards)
 
+    def damage(self) -> str:
+        """Where the store contradicts itself."""
+        return self.looking.damage()
+
 
 Logs = FileLogs | LedgerLogs
 """What of a source is sealed."""
@@ -206,7 +222,8 @@ def open_logs(
     """The logs of a source. Raises UnreadableSource."""
     check_source(source)
     if not is_ledger(source):
-        if source == STANDARD_INPUT:
+        # a pipe would be found cut where the second look begins
+        if source == STANDARD_INPUT or Path(source).is_fifo() or Path(source).is_char_device():
             raise UnreadableSource(
                 source=source, problem="it is read more than once here. Name a file."
             )

@@ -122,6 +122,8 @@ def consistency_proved(
 
     Raises NotAsSealed where the source does not begin with what was sealed, then and later.
     """
+    if earlier.origin != later.origin:
+        raise NotAsSealed(source=source.name, problem="the checkpoints are of different ledgers.")
     paths: list[Sequence[bytes]] = []
     with _read(source, [later, earlier], lambda *_: False) as (logs, _):
         for log, low, high in zip(logs, earlier.logs, later.logs, strict=True):

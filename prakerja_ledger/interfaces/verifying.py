@@ -76,6 +76,19 @@ def verified(source: Logs, given: Sequence[Given]) -> Report:
     found += _contradictions(given, fitting)
     if located.asides_known:
         found += _asides(source, newest, {one.place for one in found} | located.sealed_asides)
+    if damage := source.damage():
+        found.append(Break(code=BreakCode.DAMAGED, first=0, last=0, detail=damage))
+    if not found and not all(
+        holds
+    ):  # nothing can be placed: the checkpoint itself, or what stood there for a moment
+        found = [
+            Break(
+                code=BreakCode.DIFFERENT,
+                first=1,
+                last=newest.checkpoint.size,
+                detail=str(sum(sizes)),
+            )
+        ]
     report.breaks = sorted(set(found))
     return report
 

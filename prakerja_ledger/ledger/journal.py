@@ -126,6 +126,9 @@ class Looking(Reading, Protocol):
     def filed(self) -> Iterator[Filed] | None:
         """Every line in the order of positions, as it is filed; None for who may not see that."""
 
+    def damage(self) -> str:
+        """Where the store's own file contradicts itself, so that lines are not found; empty if it does not."""
+
     def identities(self) -> Iterable[tuple[str, str, int]] | None:
         """Source, id and position of every event, where they are kept apart from the lines."""
 

@@ -104,6 +104,10 @@ class MemoryReading:
             versions[name] += 1
             yield one.position, name, versions[name], one.topic, one.line, None
 
+    def damage(self) -> str:
+        """There is no file."""
+        return ""
+
     def identities(self) -> Iterator[tuple[str, str, int]]:
         """Source, id and position of every event."""
         return (

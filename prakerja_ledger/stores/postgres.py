@@ -185,6 +185,10 @@ class PostgresReading:
                 identity = (original(source or ""), original(id or ""))
                 yield position, original(stream), version, topic, line, identity
 
+    def damage(self) -> str:
+        """Its files are the server's to check (`pg_amcheck`); nobody reads them past it."""
+        return ""
+
     def identities(self) -> Iterable[tuple[str, str, int]] | None:
         """They stand with the lines."""
         return None

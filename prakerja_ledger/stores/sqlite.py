@@ -129,6 +129,11 @@ class SQLiteReading:
         rows.row_factory = None
         return rows
 
+    def damage(self) -> str:
+        """What is wrong with the file. Whoever reads by an index finds what that says, not the table."""
+        ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
+        return "" if found == "ok" else str(found).strip().splitlines()[-1]
+
     def identities(self) -> Iterator[tuple[str, str, int]]:
         """Source, id and position of every event."""
         rows = self._cursor.connection.execute("SELECT source, id, position FROM identities")

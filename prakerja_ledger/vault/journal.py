@@ -21,7 +21,8 @@ from prakerja_ledger.vault.crypto import digest
 
 _CHAIN: Final = b"prakerja-vault-journal-1\0"
 """What the hashed bytes begin with: their format and its version."""
-_NUMBER: Final = re.compile(r"[0-9]{9}")
+_NUMBER: Final = re.compile(r"[0-9](?:[\s.()/+-]*[0-9]){8}")
+"""Nine digits, however they are grouped."""
 
 
 class Kind(StrEnum):

@@ -44,8 +44,10 @@ class Base(NamedTuple):
 def _packed(lines: list[bytes], folder: Path) -> bytes:
     source = folder / "history.jsonl"
     source.write_bytes(b"".join(line + b"\n" for line in lines))
-    make_pack(str(source), folder / "pack.zip", KARTU_PRAKERJA, VIEW, SIGNER)
-    return (folder / "pack.zip").read_bytes()
+    make_pack(str(source), folder / "made.zip", KARTU_PRAKERJA, VIEW, SIGNER)
+    made = (folder / "made.zip").read_bytes()
+    (folder / "made.zip").unlink()
+    return made
 
 
 @lru_cache(maxsize=2)

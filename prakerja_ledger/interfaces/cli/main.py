@@ -96,16 +96,17 @@ def main() -> None:
     """Run the command line; ends the process."""
     _open_standard_streams()
     gc.disable()  # millions of objects without cycles, in a process that ends with its answer
+    status: int | None = None
     try:
         status = int(_run())
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        status = _quietly()
+        status = _quietly(status)
     except SystemExit as stop:
         if not type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
             raise
         del stop  # click saw the broken pipe first, put this wrapper there, and calls it a failure
-        status = _quietly()
+        status = _quietly(status)
     sys.exit(status)
 
 
@@ -117,10 +118,15 @@ def _open_standard_streams() -> None:
         getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
-def _quietly() -> int:
-    """End well although nobody reads on; the interpreter's last flush must not complain either."""
+def _quietly(status: int | None) -> int:
+    """End as the command did although nobody reads on; the interpreter's last flush must not complain.
+
+    Where it had not ended, nobody needs more of it; but what was not verified to its end is not fine.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return int(Status.DONE)
+    if status is not None:
+        return status
+    return int(Status.FAULT if sys.argv[1:2] == ["verify"] else Status.DONE)
 
 
 def _run() -> Any:

@@ -27,6 +27,9 @@ BREAKS: Final[Mapping[BreakCode, str]] = {
     ),
     BreakCode.UNREADABLE: N_("what stands here is no event"),
     BreakCode.MISFILED: N_("the ledger keeps this event under a wrong {detail}"),
+    BreakCode.DAMAGED: N_(
+        "the file contradicts itself, and readers are shown something else: {detail}"
+    ),
     BreakCode.GAP: N_("the ledger's positions are not without gaps"),
     BreakCode.DIFFERENT: N_(
         "somewhere in here it differs ({detail} events are there); to be told where, put the file of "

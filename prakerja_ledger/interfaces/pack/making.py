@@ -62,7 +62,7 @@ class Packer:
             self.signer.verifier, self.view, self.events, self.quarantined, release
         ).items():
             self._path(name).write_text(text, encoding="utf-8")
-        with aside(target) as path, path.open("wb") as file:
+        with aside(target, is_new=True) as path, path.open("wb") as file:
             packing = Packing(file)
             listed = {name: self._packed(packing, name) for name in made_of.FILES}
             manifest = made_of.Manifest(
@@ -142,7 +142,7 @@ def make_pack(
     *,
     tick: Tick = no_tick,
 ) -> Packer:
-    """Write the pack of a source. Raises UnreadableSource, LedgerFault and OSError."""
+    """Write the pack of a source, never over another file. Raises UnreadableSource, LedgerFault and OSError."""
     # beside the target: it needs about as much room, and what is there is the caller's own
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

@@ -19,7 +19,7 @@ from prakerja_ledger.domain.errors import InvalidEvidence, InvalidInput
 from prakerja_ledger.domain.time import Instant, day, in_utc, instant
 from prakerja_ledger.evidence.canonical import canonical_json
 from prakerja_ledger.evidence.json_line import NotJson, load_object
-from prakerja_ledger.evidence.note import Note, Signer, Verifier
+from prakerja_ledger.evidence.note import Note, SignatureKind, Signer, Verifier
 from prakerja_ledger.interfaces.pack.archive import Measured, refused
 from prakerja_ledger.reading.view import View
 
@@ -163,8 +163,11 @@ def check_signed(
 ) -> None:
     """Raise InvalidEvidence unless a key of the log that is trusted has signed the manifest."""
     given = Note.read(note)
-    signers = {verifier.name for verifier, _ in given.signed_by(verifiers)}
-    if manifest.log not in signers:
+    signers = given.signed_by(verifiers)
+    own = {one.name for one, _ in signers if one.kind is SignatureKind.ED25519}
+    if manifest.log not in own:
         raise refused(f"no key that is trusted signs its manifest for {manifest.log!r}.")
+    if len(given.signatures) > 1:
+        raise refused("its note has more signatures than that of the log.")
     if given.text != _signed_text(manifest.log, data):
         raise refused("its note was signed for another manifest.")

@@ -23,6 +23,7 @@ from prakerja_ledger.evidence.breaks import Break, BreakCode
 from prakerja_ledger.evidence.checkpoint import opened
 from prakerja_ledger.evidence.leaves import LeavesFile
 from prakerja_ledger.evidence.note import LONGEST_NOTE, Verifier
+from prakerja_ledger.interfaces.columnar.honesty import dishonesty
 from prakerja_ledger.interfaces.logs import open_logs
 from prakerja_ledger.interfaces.pack import manifest as made_of
 from prakerja_ledger.interfaces.pack.answers import Answering
@@ -72,6 +73,8 @@ def verified_pack(
         given = [own, *others]
         with open_logs(os.fspath(folder / made_of.HISTORY), programme, tick) as logs:
             report = verified(logs, given)
+            if logs.asides:  # a pack is of what was recorded
+                wrong.append(_wrong(BreakCode.ANSWER, made_of.HISTORY))
         if report.recorded != manifest.events:
             wrong.append(_wrong(BreakCode.ANSWER, made_of.MANIFEST))
         wrong += _not_following(folder, manifest, programme, fine, tick)
@@ -127,7 +130,9 @@ def _not_following(
     digests: dict[str, str] = {}
     answering.give(_digesting(digests, made_of.STATEMENTS), _digesting(digests, made_of.FINDINGS))
     follows: dict[str, Callable[[Path], bool]] = {
-        made_of.COLUMNS: lambda path: _same_lines(path, history),
+        made_of.COLUMNS: lambda path: (
+            _same_lines(path, history) and not dishonesty(os.fspath(path), programme, is_clean=True)
+        ),
         made_of.SCHEMES: lambda path: path.read_bytes() == schemes_file(programme),
         made_of.STATEMENTS: lambda path: _unpacked_digest(path) == digests[made_of.STATEMENTS],
         made_of.FINDINGS: lambda path: _unpacked_digest(path) == digests[made_of.FINDINGS],

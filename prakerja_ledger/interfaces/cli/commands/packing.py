@@ -130,10 +130,11 @@ def receipt_command(
              --as-of 2020-07-31 --output P-17.html
     """
     words, page = words_of(lang), Path(target)
+    check_free(page)
     data = page.with_suffix(".json")
     if page == data:
         raise click.UsageError("--output names the page: FILE.html.")
-    check_free(page, data)
+    check_free(data)
     note = note_in(checkpoint)
     view, programme = view_of(as_of, known_at), programme_with(holidays)
     with (
@@ -142,9 +143,9 @@ def receipt_command(
         open_logs(source, programme, tick) as logs,
     ):
         made = make_receipt(logs, history, participant, view, note)
-    with aside(data) as whole:
+    with aside(data, is_new=True) as whole:
         whole.write_bytes(made.data)
-    with aside(page) as whole:
+    with aside(page, is_new=True) as whole:
         whole.write_text(receipt_page(words, made, data.name), encoding="utf-8")
     total = made.statement.total
     click.echo(

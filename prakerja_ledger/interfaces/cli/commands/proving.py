@@ -190,7 +190,7 @@ def prove_command(
             _check_found(source, found, Asked(events, participant), _checkpoint(note))
             made = events_proof(note, found)
             said = words(N_("Proved: {count} events."), count=words.number(len(found)))
-    with aside(path) as whole:
+    with aside(path, is_new=True) as whole:
         whole.write_bytes(made)
     click.echo(said)
     return Status.DONE

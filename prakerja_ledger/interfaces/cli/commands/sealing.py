@@ -122,6 +122,8 @@ def _verifier(text: str) -> Verifier:
 def check_free(*targets: Path) -> None:
     """Nothing is written over: keys and checkpoints are there to stay."""
     for target in targets:
+        if not target.name or target.is_dir():
+            raise UnwritableTarget(target=str(target), problem="it names no file. Name one.")
         if target.exists() or target.is_symlink():
             raise UnwritableTarget(
                 target=str(target),
@@ -196,8 +198,10 @@ def seal_command(
     signer, path, words = key_in(key), Path(target), words_of(lang)
     if signer.verifier.kind is not SignatureKind.ED25519:
         raise click.UsageError("a witness's key seals nothing. Make one without --witness.")
+    check_free(path)
     beside = leaves_beside(path)
-    check_free(path, *([beside] if leaves else []))
+    if leaves:
+        check_free(beside)
     with (
         output.progress(words(N_("events"))) as tick,
         open_logs(source, tick=tick) as logs,
@@ -212,9 +216,9 @@ def seal_command(
         checkpoint = made.checkpoint(signer.verifier.name)
         tally = logs.tally if isinstance(logs, FileLogs) else None
         if leaves:
-            with aside(beside) as whole, whole.open("wb") as file:
+            with aside(beside, is_new=True) as whole, whole.open("wb") as file:
                 write_leaves(file, made.logs, made.asides)
-    with aside(path) as whole:
+    with aside(path, is_new=True) as whole:
         whole.write_bytes(bytes(sealed(checkpoint, signer)))
     click.echo(
         words(
@@ -266,6 +270,6 @@ def cosign_command(checkpoint: str, key: str, verifier: str, target: str) -> Sta
     opened(data, verifiers_of([verifier]))
     path = Path(target)
     check_free(path)
-    with aside(path) as whole:
+    with aside(path, is_new=True) as whole:
         whole.write_bytes(bytes(cosigned(Note.read(data), witness, int(time.time()))))
     return Status.DONE

@@ -91,7 +91,7 @@ def verify_command(
     """
     words, trusted_keys = words_of(lang), verifiers_of(verifiers)
     kind = next((one for one in _KINDS if one.tells(source)), None)
-    if kind is None and not is_ledger(source):
+    if kind is None and not is_ledger(source) and not Path(source).is_fifo():
         check_readable(source)
     if kind is None and not checkpoints:
         raise click.UsageError("say --checkpoint FILE: what was it sealed as?")
@@ -176,8 +176,10 @@ def _begins(first: bytes) -> Callable[[str], bool]:
     """Whether a file begins with these bytes."""
 
     def begins(source: str) -> bool:
-        with suppress(OSError, ValueError), Path(source).open("rb") as file:
-            return file.read(len(first)) == first
+        with suppress(OSError, ValueError):
+            if Path(source).is_file():  # the first bytes of a pipe could not be given back
+                with Path(source).open("rb") as file:
+                    return file.read(len(first)) == first
         return False
 
     return begins

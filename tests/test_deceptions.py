@@ -1,0 +1,213 @@
+"""What is sealed must be what readers are shown: files that say beside the sealed lines what these do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import struct
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from prakerja_ledger.evidence import second_verifier
+from prakerja_ledger.evidence.note import Note, Signature, Signer
+from prakerja_ledger.interfaces.pack import manifest as files
+from prakerja_ledger.interfaces.whole_file import aside
+from tests.cli_support import Answer, environment, run
+from tests.ledger_support import as_bytes, enrolment, purchase
+from tests.test_pack import content, repacked
+
+PROGRAM = Path(sys.executable).parent / "prakerja-ledger"
+VIEW = ("--as-of", "2020-12-31")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A history of three people, a key, a ledger and its checkpoint."""
+    lines = [as_bytes(one(f"P-{n}", id=f"{one.__name__} {n}")) for n in range(3) for one in (enrolment, purchase)]
+    (tmp_path / "history.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    run("import", tmp_path / "history.jsonl", "--ledger", url)
+    run("keygen", "--name", "ledger.example", "--output", tmp_path / "key")
+    assert run("seal", url, "--key", tmp_path / "key", "--output", tmp_path / "note").status == 0
+    return tmp_path
+
+
+def keys(place: Path) -> tuple[str, str]:
+    return "--verifier", str(Signer.read((place / "key").read_text()).verifier)
+
+
+def verified(place: Path, source: str | Path) -> Answer:
+    return run("verify", source, "--checkpoint", place / "note", *keys(place))
+
+
+def second(place: Path, source: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, second_verifier.__file__, source, "--checkpoint", place / "note", *keys(place)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def hide_by_the_index(ledger: Path, rowid: int) -> None:
+    """Give the table the index of another one, which files one row elsewhere: the rows themselves stay."""
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as file:
+        (made,) = file.execute("SELECT sql FROM sqlite_master WHERE name = 'stored_events'").fetchone()
+        file.execute(made.replace("stored_events", "fake", 1))
+        columns = "rowid, originator_id, originator_version, topic, state"
+        file.execute(f"INSERT INTO fake ({columns}) SELECT {columns} FROM stored_events WHERE rowid <> ?", (rowid,))
+        file.execute(
+            f"INSERT INTO fake ({columns}) SELECT rowid, 'participant/elsewhere', 1, topic, state "
+            "FROM stored_events WHERE rowid = ?", (rowid,),
+        )  # fmt: skip
+        (root,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_fake_1'").fetchone()
+        file.execute("PRAGMA writable_schema = on")
+        file.execute("UPDATE sqlite_master SET rootpage = ? WHERE name = 'sqlite_autoindex_stored_events_1'", (root,))
+        file.execute("DELETE FROM sqlite_master WHERE name IN ('fake', 'sqlite_autoindex_fake_1')")
+
+
+def test_an_index_that_hides_an_event_is_told_by_both(place: Path):
+    """Statements are read by it, and the lines are all there."""
+    url = f"sqlite:///{place}/ledger.db"
+    before = run("statement", url, "P-1", "--json", *VIEW).out
+    hide_by_the_index(place / "ledger.db", 4)
+    assert run("statement", url, "P-1", "--json", *VIEW).out != before
+    answer = verified(place, url)
+    assert answer.status == 4
+    assert "DAMAGED" in answer.text
+    assert second(place, place / "ledger.db").returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("state", "5"), ("state", "'text'"), ("topic", "5"), ("topic", "X'31'"),
+        ("originator_version", "'text'"), ("originator_version", "X'31'"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_in_a_column_is_a_break_and_no_crash(place: Path, column: str, value: str):
+    with closing(sqlite3.connect(place / "ledger.db", isolation_level=None)) as file:
+        for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            file.execute(f"DROP TRIGGER {name}")
+        file.execute(f"UPDATE stored_events SET {column} = {value} WHERE rowid = 4")
+    assert verified(place, f"sqlite:///{place}/ledger.db").status == 4
+    assert second(place, place / "ledger.db").returncode == 4
+
+
+def test_statistics_that_hide_a_participant_are_told(place: Path):
+    """Readers skip the row groups that a footer excludes."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run("export", place / "history.jsonl", "--output", place / "whole.parquet")
+    parquet.write_table(parquet.read_table(place / "whole.parquet"), place / "groups.parquet", row_group_size=2)
+    data = (place / "groups.parquet").read_bytes()
+    at = len(data) - 8 - struct.unpack("<I", data[-8:-4])[0]
+    (place / "forged.parquet").write_bytes(data[:at] + data[at:].replace(b"P-1", b"P-9"))
+    assert run("statement", place / "forged.parquet", "P-1", *VIEW).status == 2, "it is hidden"
+    assert verified(place, place / "groups.parquet").status == 0
+    answer = verified(place, place / "forged.parquet")
+    assert answer.status == 4
+    assert "statistics of subject" in answer.text
+
+
+def test_a_pack_is_read_by_its_lines_alone(place: Path):
+    """Whoever has the key could put columns beside them that say something else."""
+    run("pack", place / "history.jsonl", "--key", place / "key", "--output", place / "pack.zip", *VIEW)
+    run("export", place / "history.jsonl", "--output", place / "other.parquet")
+    other = place / "less.jsonl"
+    other.write_bytes(b"".join((place / "history.jsonl").read_bytes().splitlines(keepends=True)[:2]))
+    run("export", other, "--output", place / "less.parquet")
+    columns = (place / "less.parquet").read_bytes()
+    forged = repacked(place / "pack.zip", place, place / "key", **{files.COLUMNS: columns})
+    assert run("totals", forged, "--by", "line", *VIEW).out == run(
+        "totals", place / "history.jsonl", "--by", "line", *VIEW
+    ).out
+    answer = run("verify", forged, *keys(place))
+    assert answer.status == 4
+    assert files.COLUMNS in answer.text
+
+
+def test_a_signature_more_on_a_manifest_is_refused_by_both(place: Path):
+    run("pack", place / "history.jsonl", "--key", place / "key", "--output", place / "pack.zip", *VIEW)
+    note = Note.read(content(place / "pack.zip")[files.SIGNED])
+    more = bytes(note.also_signed(Signature("somebody", b"1234", b"x" * 64)))
+    forged = repacked(place / "pack.zip", place, None, **{files.SIGNED: more})
+    assert run("verify", forged, *keys(place)).status == 4
+    assert second(place, forged).returncode == 4
+
+
+@pytest.mark.parametrize("change", [{"shard": -1}, {"amount": "Rp999"}])
+def test_what_does_not_belong_in_a_proof_is_refused_by_both(place: Path, change: dict[str, object]):
+    proof = place / "proof"
+    run("prove", place / "history.jsonl", "--participant", "P-1", "--checkpoint", place / "note", "--output", proof)
+    said = json.loads(proof.read_bytes())
+    said["events"][0].update(change)
+    proof.write_text(json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n")
+    assert run("verify", proof, *keys(place)).status == 4
+    assert second(place, proof).returncode == 4
+
+
+def test_a_signed_root_that_is_none_is_not_fine_for_want_of_a_place(place: Path):
+    """Of a checkpoint of nothing there is no event that could be told to differ."""
+    signer = Signer.read((place / "key").read_text())
+    text = f"ledger.example\n0\n{'A' * 43}=\n"
+    (place / "nothing").write_bytes(bytes(Note(text, (signer.signature(text),))))
+    answer = run("verify", place / "history.jsonl", "--checkpoint", place / "nothing", *keys(place))
+    assert answer.status == 4
+
+
+def test_whoever_reads_no_further_is_not_told_that_all_is_well(place: Path):
+    lines = (place / "history.jsonl").read_bytes().splitlines(keepends=True)
+    (place / "edited.jsonl").write_bytes(b"".join(lines[1:]))
+    words = ["verify", place / "edited.jsonl", "--checkpoint", place / "note", *keys(place)]
+    process = subprocess.Popen(
+        [PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) in (1, 4)
+
+
+def test_another_history_told_anew_is_told_soon_by_the_second_verifier(place: Path):
+    """It looked for each of its events at every position: hours, for a hundred thousand."""
+    many = [as_bytes(enrolment(f"P-{n}", id=f"e-{n}")) for n in range(3_000)]
+    for name, of in (("real", many), ("told", [line.replace(b'"e-', b'"x-') for line in many])):
+        (place / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in of))
+    run("seal", place / "real.jsonl", "--key", place / "key", "--output", place / "real")
+    command = [sys.executable, second_verifier.__file__, place / "told.jsonl", "--checkpoint", place / "real"]
+    done = subprocess.run([*command, *keys(place)], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 4
+
+
+# --- slips and accidents --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["", ".", "/"])
+def test_what_names_no_file_is_refused(place: Path, target: str):
+    answer = run("seal", place / "history.jsonl", "--key", place / "key", "--output", target)
+    assert answer.status == 2
+    assert "not written" in answer.err
+
+
+def test_a_file_that_appears_meanwhile_is_not_written_over(tmp_path: Path):
+    with pytest.raises(FileExistsError), aside(tmp_path / "new", is_new=True) as made:
+        made.write_bytes(b"ours")
+        (tmp_path / "new").write_bytes(b"precious")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"precious"]
+
+
+def test_a_pipe_is_no_source_to_be_looked_at_twice(place: Path):
+    os.mkfifo(place / "pipe")
+    answer = verified(place, place / "pipe")
+    assert answer.status == 2
+    assert "more than once" in answer.err
+
+
+def test_checkpoints_of_two_logs_follow_from_each_other_never(place: Path):
+    run("keygen", "--name", "another.example", "--output", place / "other")
+    run("seal", place / "history.jsonl", "--key", place / "other", "--output", place / "theirs")
+    answer = run(
+        "prove", place / "history.jsonl", "--earlier", place / "theirs", "--checkpoint", place / "note",
+        "--output", place / "step",
+    )  # fmt: skip
+    assert answer.status == 4
