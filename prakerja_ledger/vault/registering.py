@@ -40,10 +40,11 @@ def register(turn: Turn, person: Person) -> Registered:
 
 
 def register_unless_restricted(turn: Turn, person: Person) -> Registered | Restricted:
-    """The same, with the refusal as a value: it comes before anything is written."""
+    """The same, with the refusal as a value: it comes before anything is written but who was found."""
     try:
         return register(turn, person)
     except Restricted as refused:
+        turn.note(Kind.FOUND, refused.fields["participant"], (PersonalField.NIK,))
         return refused
 
 
