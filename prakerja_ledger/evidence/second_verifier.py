@@ -251,40 +251,41 @@ class Checkpoint:
         self.asides_root: str = next(
             (a.split(" ")[2] for a in lines[3:] if a.startswith("asides ")), ""
         )
-        self.check(below[:-1].split("\n"), keys)
+        check_signed(self.origin, self.text, below[:-1].split("\n"), keys)
 
-    def check(self, lines: list[str], keys: list[str]) -> None:
-        """Every signature of a key that is trusted holds, and the log's own is among them."""
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # the only other package
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-            Ed25519PublicKey,
-        )
 
-        named = [(line.split(" ")[1], decoded(line.split(" ")[2])[:4]) for line in lines]
-        if len(set(named)) != len(named) or len(lines) > 64:
-            raise Untrue("a key signs the checkpoint twice, or there are too many")
-        own = False
-        for key in keys:
-            name, key_id, rest = key.split("+", 2)
-            kind, public = decoded(rest)[0], decoded(rest)[1:]
-            if sha(name.encode() + b"\n" + decoded(rest))[:4].hex() != key_id or kind not in (1, 4):
-                raise Untrue(f"{name} is no verifier key")
-            for line in lines:
-                dash, signer, signature = line.split(" ")
-                raw = decoded(signature)
-                if (dash, signer, raw[:4].hex()) != ("\u2014", name, key_id):
-                    continue
-                said, signed = raw[4:], self.text
-                if kind == 4:
-                    (at,) = struct.unpack(">Q", said[:8])
-                    said, signed = said[8:], f"cosignature/v1\ntime {at}\n{self.text}"
-                try:
-                    Ed25519PublicKey.from_public_bytes(public).verify(said, signed.encode())
-                except InvalidSignature:
-                    raise Untrue(f"the signature of {name} does not fit") from None
-                own = own or (kind == 1 and name == self.origin)
-        if not own:
-            raise Untrue(f"no key that is trusted signs for {self.origin}")
+def check_signed(name: str, text: str, lines: list[str], keys: list[str]) -> None:
+    """Every signature of a key that is trusted fits the text, and the log's own, of this name, is among them."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # the only other package
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PublicKey,
+    )
+
+    named = [(line.split(" ")[1], decoded(line.split(" ")[2])[:4]) for line in lines]
+    if len(set(named)) != len(named) or len(lines) > 64:
+        raise Untrue("a key signs the note twice, or there are too many")
+    own = False
+    for key in keys:
+        signer_name, key_id, rest = key.split("+", 2)
+        kind, public = decoded(rest)[0], decoded(rest)[1:]
+        if kind not in (1, 4):
+            raise Untrue(f"the key of {signer_name} is of another kind than Ed25519")
+        for line in lines:
+            dash, signer, signature = line.split(" ")
+            raw = decoded(signature)
+            if (dash, signer, raw[:4].hex()) != ("\u2014", signer_name, key_id):
+                continue
+            said, signed = raw[4:], text
+            if kind == 4:
+                (at,) = struct.unpack(">Q", said[:8])
+                said, signed = said[8:], f"cosignature/v1\ntime {at}\n{text}"
+            try:
+                Ed25519PublicKey.from_public_bytes(public).verify(said, signed.encode())
+            except InvalidSignature:
+                raise Untrue(f"the signature of {signer_name} does not fit") from None
+            own = own or (kind == 1 and signer_name == name)
+    if not own:
+        raise Untrue(f"no key that is trusted signs for {name}")
 
 
 def key_of(text: str) -> str:
@@ -646,32 +647,12 @@ def verify_pack(pack: Path, keys: list[str], kept: Checkpoint | None) -> tuple[s
 
 
 def check_note(note: bytes, text: str, keys: list[str]) -> None:
-    """A key that is trusted, of the log's own name, has signed this text."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # the only other package
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PublicKey,
-    )
-
-    name = text.split("\n")[1]
-    body, _, lines = note.decode().partition("\n\n")
-    signatures = lines[:-1].split("\n")
-    if f"{body}\n" != text or len(signatures) != 1 or not lines.endswith("\n"):
+    """The note is of this text, and signed by the log alone, whose name stands on its second line."""
+    body, _, below = note.decode().partition("\n\n")
+    lines = below[:-1].split("\n")
+    if f"{body}\n" != text or len(lines) != 1 or not below.endswith("\n"):
         raise Untrue("the manifest's note is of another manifest")
-    dash, signer, signature = signatures[0].split(" ")
-    for key in keys:
-        own, key_id, rest = key.split("+", 2)
-        raw = decoded(signature)
-        if (
-            own == name
-            and (dash, signer, raw[:4].hex()) == ("\u2014", own, key_id)
-            and decoded(rest)[0] == 1
-        ):
-            try:
-                Ed25519PublicKey.from_public_bytes(decoded(rest)[1:]).verify(raw[4:], text.encode())
-            except InvalidSignature:
-                raise Untrue("the signature of the manifest does not fit") from None
-            return
-    raise Untrue(f"no key that is trusted signs the manifest for {name}")
+    check_signed(text.split("\n")[1], text, lines, keys)
 
 
 def main() -> int:
