@@ -211,3 +211,32 @@ def test_checkpoints_of_two_logs_follow_from_each_other_never(place: Path):
         "--output", place / "step",
     )  # fmt: skip
     assert answer.status == 4
+
+
+def test_an_event_stands_in_a_proof_once_and_in_its_order(place: Path):
+    """Of one proof there is one file."""
+    proof = place / "proof"
+    run("prove", place / "history.jsonl", "--participant", "P-1", "--checkpoint", place / "note", "--output", proof)
+    said = json.loads(proof.read_bytes())
+    for events in (said["events"][::-1], said["events"] * 2):
+        text = json.dumps({**said, "events": events}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        proof.write_text(text + "\n")
+        assert run("verify", proof, *keys(place)).status == 4
+        assert second(place, proof).returncode == 4
+
+
+def test_a_break_behind_what_the_leaves_reach_is_told_too(place: Path):
+    """Of two checkpoints that do not hold, the later without its leaves."""
+    lines = (place / "history.jsonl").read_bytes().splitlines(keepends=True)
+    (place / "half.jsonl").write_bytes(b"".join(lines[:3]))
+    run("seal", place / "half.jsonl", "--key", place / "key", "--output", place / "early")
+    run("seal", place / "history.jsonl", "--key", place / "key", "--output", place / "late", "--no-leaves")
+    changed = [line.replace(b'"id":"', b'"id":"x', 1) if at in (1, 4) else line for at, line in enumerate(lines)]
+    (place / "changed.jsonl").write_bytes(b"".join(changed))
+    answer = run(
+        "verify", place / "changed.jsonl", "--checkpoint", place / "early", "--checkpoint", place / "late",
+        "--json", *keys(place),
+    )  # fmt: skip
+    breaks = [json.loads(line) for line in answer.lines if '"break"' in line]
+    assert any(one["first"] == 2 for one in breaks)
+    assert any(one["first"] <= 5 <= one["last"] for one in breaks)

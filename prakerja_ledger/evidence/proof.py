@@ -33,8 +33,8 @@ from prakerja_ledger.evidence.note import Note, Verifier, decoded, encoded
 
 EVENTS_FORMAT: Final = "prakerja-proof-1"
 CONSISTENCY_FORMAT: Final = "prakerja-consistency-1"
-LONGEST_PROOF: Final = 1 << 26
-"""Bytes."""
+LONGEST_PROOF: Final = 1 << 23
+"""Bytes: enough for five thousand events. Before its signature is checked it has to be read."""
 FIRST_BYTES: Final = b'{"checkpoint":'
 """How every proof begins, and no history."""
 
@@ -75,7 +75,7 @@ def events_proof(note: Note, events: Iterable[ProvedEvent]) -> bytes:
             "position": one.position,
             **({"shard": one.shard} if shards else {}),
         }
-        for one in events
+        for one in sorted(events, key=lambda one: (one.shard, one.position))
     ]
     return _file({"checkpoint": _text(note), "events": told, "format": EVENTS_FORMAT})
 
@@ -125,6 +125,9 @@ def _checked_events(given: Mapping[str, Any], verifiers: Sequence[Verifier]) -> 
     events = tuple(_event(one, len(logs)) for one in _list(given["events"]))
     if not events:
         raise _no_proof("there is no event in it.")
+    places = [(one.shard, one.position) for one in events]
+    if places != sorted(set(places)):
+        raise _no_proof("its events are not each once, in the order of their positions.")
     for one in events:
         log = logs[one.shard]
         try:

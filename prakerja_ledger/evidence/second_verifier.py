@@ -516,6 +516,9 @@ def verify_proof(data: bytes, keys: list[str]) -> str:
         set(one) != members_of for one in given["events"]
     ):
         raise Untrue("something stands in the proof that does not belong there")
+    places = [(one.get("shard", 0), one["position"]) for one in given["events"]]
+    if places != sorted(set(places)):
+        raise Untrue("the events of the proof are not each once, in the order of their positions")
     for one in given["events"]:
         shard = one.get("shard", 0)
         if type(shard) is not int or not 0 <= shard < len(checkpoint.logs):

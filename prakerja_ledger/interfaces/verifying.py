@@ -201,7 +201,11 @@ def _located(
         if is_known and place in aside:
             sealed_asides.add(place)
     found = [one for comparison in comparisons for one in comparison.breaks()]
-    return _Located(list(_rolled_back(found, fitting, sizes)), frozenset(sealed_asides))
+    found = list(_rolled_back(found, fitting, sizes))
+    newest = max(failing, key=_size)
+    if newest.leaves is None:  # behind what could be compared there may be more
+        found += _somewhere(newest, [*fitting, chosen], sizes)
+    return _Located(found, frozenset(sealed_asides))
 
 
 def _size(given: Given) -> int:
