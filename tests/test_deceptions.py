@@ -15,8 +15,10 @@ import pytest
 
 from prakerja_ledger.evidence import second_verifier
 from prakerja_ledger.evidence.note import Note, Signature, Signer
+from prakerja_ledger.interfaces.logs import open_logs
 from prakerja_ledger.interfaces.pack import manifest as files
 from prakerja_ledger.interfaces.whole_file import aside
+from tests import worlds
 from tests.cli_support import Answer, environment, run
 from tests.ledger_support import as_bytes, enrolment, purchase
 from tests.test_pack import content, repacked
@@ -240,3 +242,16 @@ def test_a_break_behind_what_the_leaves_reach_is_told_too(place: Path):
     breaks = [json.loads(line) for line in answer.lines if '"break"' in line]
     assert any(one["first"] == 2 for one in breaks)
     assert any(one["first"] <= 5 <= one["last"] for one in breaks)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_honest_file_of_any_world_is_called_honest(tmp_path: Path, seed: int):
+    """Instants at the ends of the years, texts beyond ASCII, columns without a value: none is a forgery."""
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in worlds.history(820_000 + seed, events=120, broken=0.1)))
+    for every in ((), ("--every-line",)):
+        target = tmp_path / f"h{len(every)}.parquet"
+        assert run("export", path, *every, "--output", target).status in (0, 3)
+        with open_logs(str(target)) as logs:
+            assert list(logs.events())
+            assert logs.damage() == ""

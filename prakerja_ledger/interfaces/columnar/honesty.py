@@ -7,7 +7,7 @@ every reader who looks for them. `verify` therefore believes neither.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import compute as pc
@@ -16,13 +16,6 @@ from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.interfaces.columnar.files import Part, explained
 from prakerja_ledger.interfaces.columnar.reading import ColumnarHistory
 from prakerja_ledger.interfaces.columnar.subjects import subjects_sharing
-
-_ORDERED: Final = (
-    pa.types.is_integer,
-    pa.types.is_timestamp,
-    pa.types.is_date,
-    pa.types.is_boolean,
-)
 
 
 def dishonesty(path: str, programme: Programme, *, is_clean: bool) -> str:
@@ -71,10 +64,21 @@ def _excludes(part: Part, number: int, column: Any) -> bool:
         return True
     if not said.has_min_max or values.null_count == len(values):
         return False
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    found = pc.min_max(values).as_py()
-    low, high = said.min, said.max
-    if isinstance(low, bytes) and isinstance(found["min"], str):
-        low, high = low.decode(errors="replace"), high.decode(errors="replace")
-    return bool(low > found["min"] or high < found["max"])
+    found = pc.min_max(_physical(values)).as_py()
+    low, high = (_plain(one) for one in (said.min_raw, said.max_raw))
+    return bool(low > _plain(found["min"]) or high < _plain(found["max"]))
+
+
+def _physical(values: Any) -> Any:
+    """The values as Parquet stores and orders them: a day of the year 0 is a number, and no date of Python's."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        values, kind = values.cast(kind.value_type), kind.value_type
+    if pa.types.is_timestamp(kind):
+        return values.cast(pa.int64())
+    return values.cast(pa.int32()) if pa.types.is_date32(kind) else values
+
+
+def _plain(value: Any) -> Any:
+    """Text in the order of its bytes."""
+    return value.encode() if isinstance(value, str) else value
