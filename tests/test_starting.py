@@ -134,3 +134,9 @@ def test_one_participant_of_a_parquet_history_needs_no_engine(columnar: Path):
     modules = loaded("statement", columnar, WHO, "--json", *VIEW)
 
     assert not modules & {f"prakerja_ledger.{name}" for name in UNNEEDED}
+
+
+@pytest.mark.parametrize("command", ["keygen", "seal", "verify", "prove", "pack", "receipt"])
+def test_seals_wait_for_no_extra_but_their_own(command: str):
+    """Whoever installed `cli` and `seal` alone seals and verifies a ledger."""
+    assert not loaded(command, "--help") & {"numpy", "pandas", "pyarrow", "duckdb", "pyspark"}

@@ -23,11 +23,10 @@ from prakerja_ledger.evidence.breaks import Break, BreakCode
 from prakerja_ledger.evidence.checkpoint import opened
 from prakerja_ledger.evidence.leaves import LeavesFile
 from prakerja_ledger.evidence.note import LONGEST_NOTE, Verifier
-from prakerja_ledger.interfaces.columnar.honesty import dishonesty
 from prakerja_ledger.interfaces.logs import open_logs
 from prakerja_ledger.interfaces.pack import manifest as made_of
 from prakerja_ledger.interfaces.pack.answers import Answering
-from prakerja_ledger.interfaces.pack.archive import BLOCK, Archive, Measured, refused
+from prakerja_ledger.interfaces.pack.archive import BLOCK, Archive, refused
 from prakerja_ledger.interfaces.pack.opened import listed
 from prakerja_ledger.interfaces.pack.schemes_file import schemes_file
 from prakerja_ledger.interfaces.source import Tick, lines_with_numbers, no_tick
@@ -88,12 +87,9 @@ def _taken_out(
     """Take out the files that are those of the manifest: their names, and what is wrong with others."""
     fine, wrong = set(), []
     for name, one in manifest.files.items():
-        digest = sha256()
         with (folder / name).open("xb") as file:
-            for block in archive.blocks(name):
-                digest.update(block)
-                file.write(block)
-        if Measured(archive.files[name].size, digest.hexdigest()) == one:
+            found = archive.measure(name, file)
+        if found == one:
             fine.add(name)
         else:
             (folder / name).unlink()
@@ -130,9 +126,7 @@ def _not_following(
     digests: dict[str, str] = {}
     answering.give(_digesting(digests, made_of.STATEMENTS), _digesting(digests, made_of.FINDINGS))
     follows: dict[str, Callable[[Path], bool]] = {
-        made_of.COLUMNS: lambda path: (
-            _same_lines(path, history) and not dishonesty(os.fspath(path), programme, is_clean=True)
-        ),
+        made_of.COLUMNS: lambda path: _is_same_history(path, history, programme),
         made_of.SCHEMES: lambda path: path.read_bytes() == schemes_file(programme),
         made_of.STATEMENTS: lambda path: _unpacked_digest(path) == digests[made_of.STATEMENTS],
         made_of.FINDINGS: lambda path: _unpacked_digest(path) == digests[made_of.FINDINGS],
@@ -144,11 +138,15 @@ def _not_following(
         yield _wrong(BreakCode.ANSWER, made_of.MANIFEST)
 
 
-def _same_lines(columns: Path, history: Path) -> bool:
-    both = zip_longest(
-        lines_with_numbers(os.fspath(columns)), lines_with_numbers(os.fspath(history))
-    )
-    return all(one == other for one, other in both)
+def _is_same_history(columns: Path, history: Path, programme: Programme) -> bool:
+    """Whether the columns hold the same lines, and say nothing else beside them."""
+    name = os.fspath(columns)
+    both = zip_longest(lines_with_numbers(name), lines_with_numbers(os.fspath(history)))
+    if not all(one == other for one, other in both):
+        return False
+    from prakerja_ledger.interfaces.columnar.honesty import dishonesty  # noqa: PLC0415  # Arrow, an extra
+
+    return not dishonesty(name, programme, is_clean=True)
 
 
 def _digesting(found: dict[str, str], name: str) -> Callable[[Iterator[bytes]], None]:
