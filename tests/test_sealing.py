@@ -216,6 +216,7 @@ def test_a_ledger_that_is_broken_in_itself_is_not_sealed(statement, ledger, keys
 
 def test_several_processes_seal_the_same(long_ledger, monkeypatch):
     monkeypatch.setattr(growing, "_SPAN", 50)
+    monkeypatch.setattr(growing, "_FEW_SPANS", 6)
     with open_logs(long_ledger) as logs:
         with growing.grown(logs, 1, keep=True) as one:
             alone = one.checkpoint("x"), b"".join(one.logs[0].hashes())

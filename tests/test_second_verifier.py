@@ -127,6 +127,28 @@ def test_without_leaves_it_still_sees_that_something_differs(ledger, keys, tmp_p
     assert second(tmp_path / "doctored.db", keys, checkpoint)[0] == 4
 
 
+def test_without_leaves_it_says_that_it_cannot_tell_which_lines_were_aside(keys, tmp_path):  # noqa: F811
+    twice = tmp_path / "twice.jsonl"
+    twice.write_bytes(b"".join(line + b"\n" for line in [*documented(), documented()[3]]))
+    checkpoint = sealed(twice, tmp_path, keys)
+
+    assert second(twice, keys, checkpoint)[0] == 0
+    checkpoint.with_name(f"{checkpoint.name}.leaves").unlink()
+    status, said = second(twice, keys, checkpoint)
+    assert status == 2
+    assert said.startswith("cannot tell: 1 lines are not among the events")
+
+
+def test_the_leaves_of_another_checkpoint_are_told_by_both(ledger, keys, tmp_path):  # noqa: F811
+    checkpoint = sealed(ledger, tmp_path, keys)
+    leaves = checkpoint.with_name(f"{checkpoint.name}.leaves")
+    leaves.write_bytes(leaves.read_bytes()[:40] + b"?" + leaves.read_bytes()[41:])
+
+    assert [code for code, *_ in breaks(ledger, keys, checkpoint)] == ["LEAVES"]
+    status, said = second(tmp_path / "ledger.db", keys, checkpoint)
+    assert (status, said) == (4, f"{leaves}: not the leaves of the checkpoint")
+
+
 def test_it_checks_proofs_and_never_takes_one_that_was_changed(ledger, keys, tmp_path):  # noqa: F811
     checkpoint = sealed(ledger, tmp_path, keys)
     path = proof_of(ledger, tmp_path, checkpoint, "--event", "//prakerja.go.id/d-010")

@@ -6,7 +6,7 @@
     python second_verifier.py RECEIPT.json --verifier KEY
 
 HISTORY is an export (.jsonl, .jsonl.gz) or the file of a SQLite ledger; CHECKPOINT.leaves beside the
-checkpoint tells where it differs. Exit status: 0 as sealed, 4 not as sealed, 2 cannot be read.
+checkpoint tells where it differs. Exit status: 0 as sealed, 4 not as sealed, 2 cannot be read or told.
 
 It is written from the description of the formats and shares no line with the first verifier, so that one
 fault does not blind both. It judges nothing by the programme's law: every line of a file counts as recorded,
@@ -693,8 +693,14 @@ def main() -> int:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2
     try:
-        leaves = leaves_of(asked.checkpoint.with_name(asked.checkpoint.name + ".leaves"), kept)
+        beside = asked.checkpoint.with_name(asked.checkpoint.name + ".leaves")
+        leaves = leaves_of(beside, kept)
+        if leaves is None and kept.asides and not beside.exists():
+            told = f"{kept.asides} lines are not among the events, and which they are only {beside} tells"
+            print(f"cannot tell: {told} (prakerja-ledger verify works it out)", file=sys.stderr)
+            return 2
         wrong = verify_history(asked.source, kept, leaves)
+        wrong += [f"{beside}: not the leaves of the checkpoint"] * (leaves is None and beside.exists())
     except (OSError, EOFError, zlib.error, sqlite3.Error) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2

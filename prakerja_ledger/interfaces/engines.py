@@ -314,18 +314,21 @@ def undisturbed() -> Iterator[None]:
 
     A folder that nobody knows of yet would stay; and importing DuckDB was seen to abort the process.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    handled = {one: handler for one, handler in before.items() if callable(handler)}
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda *one: came.append(one))
+    for one in handled:
+        signal.signal(one, lambda *given: came.append(given))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if came:
-            before(*came[0])
+        for one, handler in handled.items():
+            signal.signal(one, handler)
+        for number, frame in came[:1]:
+            handled[signal.Signals(number)](number, frame)
 
 
 @contextmanager

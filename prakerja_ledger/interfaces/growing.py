@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -15,6 +17,7 @@ from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
 from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, kept_logs
 from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hashes
 from prakerja_ledger.interfaces.logs import LedgerLogs, Logs
+from prakerja_ledger.interfaces.source import without_collection
 from prakerja_ledger.ledger.journal import Looking
 from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.processes import Helpers
@@ -87,19 +90,40 @@ def _grow_at_once(source: LedgerLogs, log: GrowingLog, processes: int) -> None:
     """A ledger of one shard, many events at a time, and by several processes where it is long."""
     head = source.looking.head()
     spans = [(at, min(at + _SPAN, head)) for at in range(log.size, head, _SPAN)]
-    if processes < 2 or len(spans) < _FEW_SPANS or source.url.startswith("memory:"):
-        hashes = map(partial(_hashed, source.looking, source.name), spans)
-        _append(source, log, hashes)
+    own = partial(_hashed, source.looking, source.name)
+    others = processes - 1
+    if not others or len(spans) < _FEW_SPANS or source.url.startswith("memory:"):
+        _append(source, log, map(own, spans))
         return
     with Helpers(
-        processes, _hasher, (source.url,), source=source.name, advice="Nothing was sealed."
+        others, _hasher, (source.url,), source=source.name, advice="Nothing was sealed."
     ) as helpers:
-        answers = [helpers.ask(span) for span in spans]
-        _append(source, log, (one.result() for one in answers))
+        _append(source, log, _shared_out(spans, own, helpers.ask, 2 * others))
 
 
-_SPAN: Final = 20_000
-_FEW_SPANS: Final = 6
+def _shared_out(
+    spans: Iterable[_Span],
+    own: Callable[[_Span], bytes],
+    ask: Callable[[_Span], Future[bytes]],
+    most_asked: int,
+) -> Iterator[bytes]:
+    """The hashes of each span in turn. Whoever asks hashes too, as long as the others have enough to do."""
+    waiting: deque[Future[bytes]] = deque()
+    for span in spans:
+        if sum(not one.done() for one in waiting) < most_asked:
+            waiting.append(ask(span))
+        else:
+            done: Future[bytes] = Future()
+            done.set_result(own(span))
+            waiting.append(done)
+        while waiting and waiting[0].done():
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+_SPAN: Final = 5_000
+_FEW_SPANS: Final = 20
 """Below that a process is not worth its start."""
 _RUN: Final = 128
 _Span = tuple[int, int]
@@ -120,7 +144,7 @@ def _hasher(url: str) -> Callable[[_Span], bytes]:
     ledger = Ledger.open(url, read_only=True)
 
     def hashed(span: _Span) -> bytes:
-        with ledger.journal.reading() as looking:
+        with without_collection(), ledger.journal.reading() as looking:
             return _hashed(looking, ledger.journal.url, span)
 
     return hashed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from threading import Event as Signal
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from attrs import field, frozen
 
@@ -27,9 +27,8 @@ def stream_name(kind: str, subject: str) -> str:
     return PROGRAMME_STREAM
 
 
-@frozen
-class StoredLine:
-    """A recorded line: its position, topic and bytes."""
+class StoredLine(NamedTuple):
+    """A recorded line: its position, topic and bytes. A tuple: whoever reads a ledger makes one of each."""
 
     position: int
     topic: str

@@ -172,7 +172,7 @@ class PostgresReading:
     def between(self, after: Sequence[int], upto: Sequence[int]) -> list[StoredLine]:
         """The lines between these clocks, in the order of positions."""
         found = self._cursor().execute(self._reads.between, bounds(after, upto))
-        return [StoredLine(*row) for row in found]
+        return list(map(StoredLine._make, found))
 
     def filed(self) -> Iterator[Filed] | None:
         """Every line in the order of positions, as it is filed; None for a role that may only call."""
@@ -197,8 +197,7 @@ class PostgresReading:
         """Every line beyond a position, in the order of recording."""
         with self._pages() as rows:
             rows.execute(self._reads.lines, (after,), binary=True)
-            for row in rows:
-                yield StoredLine(*row)
+            yield from map(StoredLine._make, rows)
 
 
 def bounds(after: Sequence[int], upto: Sequence[int]) -> list[Any]:

@@ -72,8 +72,8 @@ class SQLiteReading:
             "SELECT rowid, topic, state FROM stored_events "
             "WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
             (name, known),
-        ).fetchall()
-        return [StoredLine(*row) for row in rows]
+        )
+        return list(map(StoredLine._make, rows))
 
     def streams(self, prefix: str, after: str = "") -> Iterator[tuple[str, list[StoredLine]]]:
         """Every stream of a prefix, by name in the order of code points, with its lines.
@@ -118,7 +118,7 @@ class SQLiteReading:
             "ORDER BY rowid",
             (after[0], upto[0]),
         )
-        return [StoredLine(*row) for row in rows]
+        return list(map(StoredLine._make, rows))
 
     def filed(self) -> Iterator[Filed]:
         """Every line in the order of recording, as it is filed."""
@@ -146,8 +146,7 @@ class SQLiteReading:
             "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid", (after,)
         )
         rows.row_factory = None
-        for row in rows:
-            yield StoredLine(*row)
+        return map(StoredLine._make, rows)
 
 
 class SQLiteWriting(SQLiteReading):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from importlib import import_module
 from itertools import pairwise
@@ -95,6 +96,10 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; ends the process."""
     _open_standard_streams()
+    if (
+        signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    ):  # unless whoever started us wants it ignored
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing half-made stays behind
     gc.disable()  # millions of objects without cycles, in a process that ends with its answer
     status: int | None = None
     try:

@@ -143,9 +143,8 @@ def receipt_command(
         open_logs(source, programme, tick) as logs,
     ):
         made = make_receipt(logs, history, participant, view, note)
-    with aside(data, is_new=True) as whole:
-        whole.write_bytes(made.data)
-    with aside(page, is_new=True) as whole:
+    with aside(data, is_new=True) as receipt, aside(page, is_new=True) as whole:
+        receipt.write_bytes(made.data)
         whole.write_text(receipt_page(words, made, data.name), encoding="utf-8")
     total = made.statement.total
     click.echo(

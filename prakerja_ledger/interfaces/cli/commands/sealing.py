@@ -6,7 +6,7 @@ import mmap
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -153,11 +153,8 @@ def keygen_command(name: str, target: str, witness: bool) -> Status:
     signer = Signer.new(name, SignatureKind.COSIGNATURE if witness else SignatureKind.ED25519)
     path = Path(target)
     check_free(path)
-    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(made, "w", encoding="utf-8") as file:
-        file.write(signer.secret())
-        file.flush()
-        os.fsync(file.fileno())
+    with aside(path, is_new=True) as whole:  # made so that only its owner can read it
+        whole.write_text(signer.secret(), encoding="utf-8")
     click.echo(str(signer.verifier))
     return Status.DONE
 
@@ -215,11 +212,12 @@ def seal_command(
     ):
         checkpoint = made.checkpoint(signer.verifier.name)
         tally = logs.tally if isinstance(logs, FileLogs) else None
-        if leaves:
-            with aside(beside, is_new=True) as whole, whole.open("wb") as file:
-                write_leaves(file, made.logs, made.asides)
-    with aside(path, is_new=True) as whole:
-        whole.write_bytes(bytes(sealed(checkpoint, signer)))
+        with aside(path, is_new=True) as note, ExitStack() as both:
+            note.write_bytes(bytes(sealed(checkpoint, signer)))
+            if leaves:
+                whole = both.enter_context(aside(beside, is_new=True))
+                with whole.open("wb") as file:
+                    write_leaves(file, made.logs, made.asides)
     click.echo(
         words(
             N_("Sealed: {count} events, root {root}."),
