@@ -21,7 +21,7 @@ import json
 import math
 from collections.abc import Sequence
 from itertools import count
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -122,21 +122,43 @@ def _double(value: float) -> str:
     return f"{sign}{digits[:point]}.{digits[point:]}"
 
 
-_Field: Any = Literal[*sorted({name for names in FIELD_NAMES.values() for name in names})]
+class _Course(
+    msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
+):
+    """A course of a package, with who gives it."""
+
+    course: str | UnsetType = UNSET
+    institution: str | UnsetType = UNSET
+
+
 _Value = (
     str
     | bool
     | Annotated[int, Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
-    | list[str | dict[Literal["course", "institution"], str]]
+    | list[str | _Course]
+    | UnsetType
 )
-"""All that the data of history format 1 are made of, and the names in it: plain ASCII, so that sorting
-them is the same by any unit."""
+"""All that the data of history format 1 are made of."""
+_Data: Any = msgspec.defstruct(
+    "_Data",
+    [
+        (name, _Value, UNSET)
+        for name in sorted({name for names in FIELD_NAMES.values() for name in names})
+    ],
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    kw_only=True,
+    gc=False,
+)
+"""Any fact's data, whatever its kind. The names are plain ASCII: sorting them is the same by any unit."""
 
 
-class _Event(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class _Event(
+    msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
+):
     """An event without kept attributes; its fields stand in the order of canonical JSON."""
 
-    data: dict[_Field, _Value]  # made of the facts' own names
+    data: _Data
     id: str
     recordedtime: str | UnsetType = UNSET
     source: str
@@ -147,7 +169,7 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_
 
 
 _decode: Final = msgspec.json.Decoder(_Event).decode
-_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_encode: Final = msgspec.json.Encoder().encode
 _raws: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _BEFORE: Final = b'{"event":'
 _BEHIND: Final = b',"format":"%s",' % EVENT_FORMAT.encode()

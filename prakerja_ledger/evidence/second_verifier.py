@@ -700,7 +700,9 @@ def main() -> int:
             print(f"cannot tell: {told} (prakerja-ledger verify works it out)", file=sys.stderr)
             return 2
         wrong = verify_history(asked.source, kept, leaves)
-        wrong += [f"{beside}: not the leaves of the checkpoint"] * (leaves is None and beside.exists())
+        wrong += [f"{beside}: not the leaves of the checkpoint"] * (
+            leaves is None and beside.exists()
+        )
     except (OSError, EOFError, zlib.error, sqlite3.Error) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2

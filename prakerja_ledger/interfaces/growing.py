@@ -152,7 +152,7 @@ def _hasher(url: str) -> Callable[[_Span], bytes]:
 
 def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
     """The hashes of the leaves behind a position, up to another. Raises LedgerFault."""
-    lines = list(looking.between((span[0],), (span[1],)))
+    lines = looking.bare((span[0],), (span[1],))
     if len(lines) != span[1] - span[0]:
         raise _unsealable(name, f"of positions {span[0] + 1} to {span[1]} some are missing.")
     hashes: list[bytes] = []
@@ -160,7 +160,7 @@ def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
         run = lines[start : start + _RUN]
         at = span[0] + start
         try:
-            data = run_of_bytes([one.line for one in run], at + 1)
+            data = run_of_bytes(run, at + 1)
         except NotCanonical as error:
             raise _unsealable(name, f"behind position {at}, {error}") from error
         hashes += leaf_hashes(data)

@@ -6,7 +6,7 @@ is held against a ledger of several shards, each event goes to the shard of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -42,6 +42,7 @@ from prakerja_ledger.ledger.ledger import Ledger
 from prakerja_ledger.ledger.shards import shard_at, shard_of
 from prakerja_ledger.ledger.streams import name_of
 from prakerja_ledger.ledger.urls import check_source
+from prakerja_ledger.processes import Helpers
 
 _BLANKS: Final = b" \t\r"
 _VOID: Final = type_of(EventVoided.kind)
@@ -206,6 +207,11 @@ class LedgerLogs:
         """That of its position."""
         return shard_at(place, shards)
 
+    @property
+    def in_a_file(self) -> bool:
+        """Whether it is kept in a file that can contradict itself."""
+        return self.url.startswith("sqlite:///")
+
     def damage(self) -> str:
         """Where the store contradicts itself."""
         return self.looking.damage()
@@ -213,6 +219,34 @@ class LedgerLogs:
 
 Logs = FileLogs | LedgerLogs
 """What of a source is sealed."""
+
+LONG: Final = 100_000
+"""Events of a ledger that are worth another process."""
+
+
+@contextmanager
+def examined(source: Logs) -> Iterator[Callable[[], str]]:
+    """Where the source contradicts itself, to be asked for once all events were.
+
+    A long SQLite ledger is examined by another process meanwhile: it is one long call, and can be ended.
+    """
+    if isinstance(source, FileLogs) or not source.in_a_file or source.looking.head() < LONG:
+        yield source.damage
+        return
+    with Helpers(
+        1, _examiner, (source.url,), source=source.name, advice="It was not verified to its end."
+    ) as helpers:
+        yield helpers.ask(None).result
+
+
+def _examiner(url: str) -> Callable[[None], str]:
+    ledger = Ledger.open(url, read_only=True)
+
+    def damage(_: None) -> str:
+        with ledger.journal.reading() as looking:
+            return looking.damage()
+
+    return damage
 
 
 @contextmanager

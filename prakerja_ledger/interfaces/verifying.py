@@ -20,7 +20,7 @@ from prakerja_ledger.evidence.checkpoint import Checkpoint, Trusted
 from prakerja_ledger.evidence.comparing import Comparison
 from prakerja_ledger.evidence.leaves import GrowingLog
 from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES
-from prakerja_ledger.interfaces.logs import Logs
+from prakerja_ledger.interfaces.logs import Logs, examined
 
 _UNREADABLE: Final = b"\0 nothing that was ever sealed"
 """Stands for what is no event: canonical bytes begin with a brace."""
@@ -60,7 +60,9 @@ def verified(source: Logs, given: Sequence[Given]) -> Report:
     """Hold a source against checkpoints. Raises InvalidEvidence for checkpoints of another ledger."""
     shards = _shards(source, given)
     coarse: list[Break] = []
-    logs = _derived(source, given, shards, coarse)
+    with examined(source) as damage:
+        logs = _derived(source, given, shards, coarse)
+        damaged = damage()
     holds = [_holds(one.checkpoint, logs) for one in given]
     sizes = [log.size for log in logs]
     newest = max(given, key=lambda one: one.checkpoint.size)
@@ -76,8 +78,8 @@ def verified(source: Logs, given: Sequence[Given]) -> Report:
     found += _contradictions(given, fitting)
     if located.asides_known:
         found += _asides(source, newest, {one.place for one in found} | located.sealed_asides)
-    if damage := source.damage():
-        found.append(Break(code=BreakCode.DAMAGED, first=0, last=0, detail=damage))
+    if damaged:
+        found.append(Break(code=BreakCode.DAMAGED, first=0, last=0, detail=damaged))
     if not found and not all(
         holds
     ):  # nothing can be placed: the checkpoint itself, or what stood there for a moment

@@ -122,6 +122,9 @@ class Looking(Reading, Protocol):
     def between(self, after: Sequence[int], upto: Sequence[int]) -> Iterable[StoredLine]:
         """The lines between these clocks, in the order of positions."""
 
+    def bare(self, after: Sequence[int], upto: Sequence[int]) -> list[bytes]:
+        """The same, nothing but the lines: whoever hashes a ledger counts them."""
+
     def filed(self) -> Iterator[Filed] | None:
         """Every line in the order of positions, as it is filed; None for who may not see that."""
 

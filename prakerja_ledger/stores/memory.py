@@ -97,6 +97,10 @@ class MemoryReading:
         """The lines between these clocks, in the order of positions."""
         return self._books.lines[after[0] : upto[0]]
 
+    def bare(self, after: Sequence[int], upto: Sequence[int]) -> list[bytes]:
+        """The lines alone."""
+        return [one.line for one in self.between(after, upto)]
+
     def filed(self) -> Iterator[Filed]:
         """Every line in the order of recording, as it is filed."""
         versions: Counter[str] = Counter()

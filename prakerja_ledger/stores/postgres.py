@@ -174,6 +174,10 @@ class PostgresReading:
         found = self._cursor().execute(self._reads.between, bounds(after, upto))
         return list(map(StoredLine._make, found))
 
+    def bare(self, after: Sequence[int], upto: Sequence[int]) -> list[bytes]:
+        """The lines alone."""
+        return [one.line for one in self.between(after, upto)]
+
     def filed(self) -> Iterator[Filed] | None:
         """Every line in the order of positions, as it is filed; None for a role that may only call."""
         return self._filed() if self._reads.filed else None

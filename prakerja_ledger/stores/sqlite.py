@@ -120,6 +120,14 @@ class SQLiteReading:
         )
         return list(map(StoredLine._make, rows))
 
+    def bare(self, after: Sequence[int], upto: Sequence[int]) -> list[bytes]:
+        """The lines alone."""
+        rows = self._cursor.execute(
+            "SELECT state FROM stored_events WHERE rowid > ? AND rowid <= ? ORDER BY rowid",
+            (after[0], upto[0]),
+        )
+        return [line for (line,) in rows]
+
     def filed(self) -> Iterator[Filed]:
         """Every line in the order of recording, as it is filed."""
         rows = self._cursor.connection.execute(
