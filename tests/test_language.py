@@ -11,7 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from babel.numbers import format_decimal
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prakerja_ledger.domain.facts import FACTS
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
@@ -372,6 +375,12 @@ def test_dates_and_numbers_are_those_of_the_language(language, day, moment, numb
     assert words.number(1_234_567) == number
     assert words.listed(["a", "b", "c"]) == listed
     assert words.day(None) == "–"
+
+
+@given(st.integers(-(10**18), 10**18))
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_counts_are_grouped_as_in_cldr(language, count):
+    assert Words(language).number(count) == format_decimal(count, locale=language)
 
 
 def test_august_and_december_are_indonesian():

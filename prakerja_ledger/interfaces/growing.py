@@ -98,7 +98,7 @@ def _grow_at_once(source: LedgerLogs, log: GrowingLog, processes: int) -> None:
     with Helpers(
         others, _hasher, (source.url,), source=source.name, advice="Nothing was sealed."
     ) as helpers:
-        _append(source, log, _shared_out(spans, own, helpers.ask, 2 * others))
+        _append(source, log, _shared_out(spans, own, helpers.ask, 4 * others))
 
 
 def _shared_out(

@@ -115,11 +115,9 @@ def rupiah(amount: int) -> str:
     )
 
 
-@lru_cache(maxsize=4096)
 def _number(count: int, language: str) -> str:
-    from babel.numbers import format_decimal  # noqa: PLC0415  # heavy; only for people
-
-    return format_decimal(count, locale=language)
+    """As Babel writes it, which takes 30 ms to be loaded: a tenth of many a command that says one count."""
+    return f"{count:,}".replace(",", "." if language == "id" else ",")
 
 
 @lru_cache(maxsize=8192)
