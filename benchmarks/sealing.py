@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.measure import LEDGER
 from benchmarks.parts import Bench, run
-from prakerja_ledger.evidence.canonical import run_of_bytes
+from prakerja_ledger.evidence.canonical import event_bytes
 from prakerja_ledger.evidence.checkpoint import Checkpoint
 from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, write_leaves
 from prakerja_ledger.evidence.merkle import check_inclusion, inclusion_proof
@@ -73,7 +73,7 @@ class Sealing:
         """Measure; JSON."""
         facts = bench.facts(SHARE)
         lines = facts.lines.read_bytes().splitlines()
-        at_hand = run_of_bytes(lines, 1)
+        at_hand = [event_bytes(line, position) for position, line in enumerate(lines, 1)]
         found: dict[str, list[float]] = {name: [] for name in ("import", "seal", "verify", "at hand")}
         key, output = bench.folder / "seal.key", bench.folder / "said"
         key.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from prakerja_ledger.domain.errors import NotCanonical, Refusal
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.evidence import canonical
+from prakerja_ledger.evidence.merkle import leaf_hash
 from prakerja_ledger.evidence.canonical import canonical_json, event_bytes, event_stem
 from prakerja_ledger.evidence.wire import read_event, write_event
 from prakerja_ledger.testing import strategies
@@ -163,8 +164,8 @@ def test_many_at_once_are_the_same_as_one_by_one(seed):
     ours = [line for line in lines if len(canonical._encode(json.loads(line))) == len(line)]
 
     for some in (lines, ours, lines[:1], []):
-        assert canonical.run_of_bytes(some, 7) == [
-            event_bytes(line, at) for at, line in enumerate(some, 7)
+        assert canonical.run_of_leaves(some, 7) == [
+            leaf_hash(event_bytes(line, at)) for at, line in enumerate(some, 7)
         ]
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import count
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -30,6 +31,7 @@ from prakerja_ledger.domain.errors import NotCanonical
 from prakerja_ledger.domain.facts import FIELD_NAMES
 from prakerja_ledger.domain.fields import LARGEST_INTEGER, shown
 from prakerja_ledger.evidence.json_line import NotJson, load_object
+from prakerja_ledger.evidence.merkle import LEAF_PREFIX, leaf_hash
 
 EVENT_FORMAT: Final = "prakerja-event-1"
 
@@ -239,11 +241,11 @@ def event_bytes(line: bytes, position: int) -> bytes:
     return at_position(event_stem(line), position)
 
 
-_WHOLE: Final = _BEFORE + b"%b" + _BEHIND + b'"position":%d}'
+_LEAF: Final = LEAF_PREFIX + _BEFORE + b"%b" + _BEHIND + b'"position":%d}'
 
 
-def run_of_bytes(lines: Sequence[bytes], first: int) -> list[bytes]:
-    """The canonical bytes of events at positions that follow one another. Raises NotCanonical.
+def run_of_leaves(lines: Sequence[bytes], first: int) -> list[bytes]:
+    """The leaves' hashes of events at positions that follow one another. Raises NotCanonical.
 
     The same as one by one, in half the time where all are spelt as we spell them.
     """
@@ -252,5 +254,5 @@ def run_of_bytes(lines: Sequence[bytes], first: int) -> list[bytes]:
     except (ValueError, TypeError, RecursionError):
         written = []
     if [*map(len, written)] == [*map(len, lines)]:
-        return [_WHOLE % pair for pair in zip(written, count(first), strict=False)]
-    return [event_bytes(line, position) for position, line in enumerate(lines, first)]
+        return [sha256(_LEAF % pair).digest() for pair in zip(written, count(first), strict=False)]
+    return [leaf_hash(event_bytes(line, position)) for position, line in enumerate(lines, first)]

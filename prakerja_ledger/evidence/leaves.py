@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 
 from prakerja_ledger.domain.errors import InvalidEvidence
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
-from prakerja_ledger.evidence.merkle import HASH_BYTES, Nodes, Tree, leaf_hashes, root_of
+from prakerja_ledger.evidence.merkle import HASH_BYTES, Nodes, Tree, hashes_in, leaf_hashes, root_of
 
 FIRST_LINE: Final = b"prakerja-leaves-1\n"
 BATCH: Final = 1_024
@@ -120,8 +120,7 @@ def head_of(leaves: Any) -> Head:
     tree = Tree()
     step = BATCH * HASH_BYTES
     for start in range(0, len(leaves), step):
-        block = bytes(leaves[start : start + step])
-        tree.extend([block[at : at + HASH_BYTES] for at in range(0, len(block), HASH_BYTES)])
+        tree.extend(hashes_in(leaves[start : start + step]))
     return Head(tree.size, tree.root())
 
 
@@ -179,8 +178,7 @@ class LeavesFile:
         at = self._starts[shard]
         end = at + HASH_BYTES * self._heads[shard].size
         for start in range(at, end, BATCH * HASH_BYTES):
-            block = bytes(self._data[start : min(end, start + BATCH * HASH_BYTES)])
-            yield [block[one : one + HASH_BYTES] for one in range(0, len(block), HASH_BYTES)]
+            yield hashes_in(self._data[start : min(end, start + BATCH * HASH_BYTES)])
 
     def nodes(self, shard: int) -> Nodes:
         """The nodes of a log, as the file has them."""
@@ -191,7 +189,6 @@ class LeavesFile:
                 at = levels[level] + HASH_BYTES * index
                 return bytes(self._data[at : at + HASH_BYTES])
             start = leaves + HASH_BYTES * (index << level)
-            block = bytes(self._data[start : start + (HASH_BYTES << level)])
-            return root_of([block[at : at + HASH_BYTES] for at in range(0, len(block), HASH_BYTES)])
+            return root_of(hashes_in(self._data[start : start + (HASH_BYTES << level)]))
 
         return node

@@ -13,27 +13,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Final, Protocol
+from struct import unpack
+from typing import Any, Final, Protocol
 
 from prakerja_ledger.domain.errors import InvalidEvidence
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
 """The root of no leaves."""
+LEAF_PREFIX: Final = b"\0"
+"""What stands before a leaf's bytes when it is hashed, so that no node passes for a leaf."""
 _LARGEST_SIZE: Final = 2**63 - 1
 
 Nodes = Callable[[int, int], bytes]
 """The root of the perfect subtree of 2^level leaves that is the index-th of its size."""
 
 
+def hashes_in(block: Any) -> list[bytes]:
+    """The hashes that stand one behind another in some bytes."""
+    return list(unpack("32s" * (len(block) // HASH_BYTES), block))
+
+
 def leaf_hash(data: bytes) -> bytes:
     """The hash of a leaf."""
-    return sha256(b"\0" + data).digest()
+    return sha256(LEAF_PREFIX + data).digest()
 
 
 def leaf_hashes(data: Iterable[bytes]) -> list[bytes]:
     """The hashes of leaves."""
-    return [sha256(b"\0" + one).digest() for one in data]
+    return [sha256(LEAF_PREFIX + one).digest() for one in data]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

@@ -12,10 +12,10 @@ from typing import Final
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import LedgerFault, NotAsSealed, NotCanonical
-from prakerja_ledger.evidence.canonical import at_position, run_of_bytes
+from prakerja_ledger.evidence.canonical import at_position, run_of_leaves
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
 from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, kept_logs
-from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hashes
+from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, hashes_in
 from prakerja_ledger.interfaces.logs import LedgerLogs, Logs
 from prakerja_ledger.interfaces.source import without_collection
 from prakerja_ledger.ledger.journal import Looking
@@ -122,7 +122,7 @@ def _shared_out(
         yield waiting.popleft().result()
 
 
-_SPAN: Final = 5_000
+_SPAN: Final = 4 * BATCH
 _FEW_SPANS: Final = 20
 """Below that a process is not worth its start."""
 _RUN: Final = 128
@@ -132,10 +132,7 @@ _Span = tuple[int, int]
 def _append(source: LedgerLogs, log: GrowingLog, pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         for start in range(0, len(piece), BATCH * HASH_BYTES):
-            block = piece[start : start + BATCH * HASH_BYTES]
-            log.append_hashes(
-                [block[at : at + HASH_BYTES] for at in range(0, len(block), HASH_BYTES)]
-            )
+            log.append_hashes(hashes_in(piece[start : start + BATCH * HASH_BYTES]))
         source.tick(log.size)
 
 
@@ -160,10 +157,9 @@ def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
         run = lines[start : start + _RUN]
         at = span[0] + start
         try:
-            data = run_of_bytes(run, at + 1)
+            hashes += run_of_leaves(run, at + 1)
         except NotCanonical as error:
             raise _unsealable(name, f"behind position {at}, {error}") from error
-        hashes += leaf_hashes(data)
     return b"".join(hashes)
 
 

@@ -21,6 +21,7 @@ from prakerja_ledger.evidence.merkle import (
     HASH_BYTES,
     Tree,
     check_inclusion,
+    hashes_in,
     inclusion_proof,
     leaf_hash,
     part_proof,
@@ -212,4 +213,4 @@ def _batches(pieces: Iterable[bytes], size: int) -> Iterable[list[bytes]]:
     for piece in pieces:
         block = piece[:left]
         left -= len(block)
-        yield [block[at : at + HASH_BYTES] for at in range(0, len(block), HASH_BYTES)]
+        yield hashes_in(block)

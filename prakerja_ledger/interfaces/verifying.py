@@ -19,7 +19,7 @@ from prakerja_ledger.evidence.canonical import at_position
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Trusted
 from prakerja_ledger.evidence.comparing import Comparison
 from prakerja_ledger.evidence.leaves import GrowingLog
-from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES
+from prakerja_ledger.evidence.merkle import EMPTY_ROOT, hashes_in
 from prakerja_ledger.interfaces.logs import Logs, examined
 
 _UNREADABLE: Final = b"\0 nothing that was ever sealed"
@@ -260,8 +260,7 @@ def _contradictions(given: Sequence[Given], fitting: Sequence[Given]) -> Iterato
 def _aside_leaves(given: Given) -> list[bytes]:
     if given.leaves is None or given.checkpoint.asides is None:
         return []
-    leaves = bytes(given.leaves[-1])
-    return [leaves[at : at + HASH_BYTES] for at in range(0, len(leaves), HASH_BYTES)]
+    return hashes_in(given.leaves[-1])
 
 
 def _asides(source: Logs, newest: Given, told_of: AbstractSet[int]) -> Iterator[Break]:

@@ -112,6 +112,7 @@ def main() -> None:
             raise
         del stop  # click saw the broken pipe first, put this wrapper there, and calls it a failure
         status = _quietly(status)
+    gc.freeze()  # else the interpreter walks them all once more before it lets go of everything
     sys.exit(status)
 
 
