@@ -255,3 +255,78 @@ def test_an_honest_file_of_any_world_is_called_honest(tmp_path: Path, seed: int)
         with open_logs(str(target)) as logs:
             assert list(logs.events())
             assert logs.damage() == ""
+
+
+# --- damage: what can be read is read, and what cannot is told ----------------------------------------
+
+
+@pytest.fixture
+def torn(tmp_path: Path) -> tuple[Path, list[int]]:
+    """A sealed ledger with one page of its table written over, and the positions that stood there."""
+    lines = [as_bytes(enrolment(f"P-{n}")) for n in range(300)]
+    (tmp_path / "history.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    file = tmp_path / "ledger.db"
+    run("import", tmp_path / "history.jsonl", "--ledger", f"sqlite:///{file}")
+    run("keygen", "--name", "ledger.example", "--output", tmp_path / "key")
+    assert run("seal", f"sqlite:///{file}", "--key", tmp_path / "key", "--output", tmp_path / "note").status == 0
+    data = bytearray(file.read_bytes())
+    assert int.from_bytes(data[16:18], "big") == 4_096
+    page = data.index(lines[150]) // 4_096
+    data[page * 4_096 : (page + 1) * 4_096] = b"\xff" * 4_096
+    file.write_bytes(data)
+    return tmp_path, [at for at in range(1, 301) if not can_be_read(file, at)]
+
+
+def can_be_read(file: Path, rowid: int) -> bool:
+    with closing(sqlite3.connect(file)) as ledger:
+        try:
+            return ledger.execute("SELECT state FROM stored_events WHERE rowid = ?", (rowid,)).fetchone() is not None
+        except sqlite3.DatabaseError:
+            return False
+
+
+def test_of_a_page_that_cannot_be_read_both_tell_the_events_and_no_others(torn: tuple[Path, list[int]]):
+    place, hit = torn
+    said = run("verify", f"sqlite:///{place}/ledger.db", "--checkpoint", place / "note", *keys(place), "--json")
+    breaks = [json.loads(line) for line in said.lines if line.startswith('{"break"')]
+
+    assert said.status == 4
+    assert [one["place"] for one in breaks if one["break"] == "UNREADABLE"] == hit
+    assert {one["break"] for one in breaks} == {"UNREADABLE", "DAMAGED"}
+    done = second(place, place / "ledger.db")
+    assert done.returncode == 4
+    assert [line for line in done.stdout.splitlines() if line.endswith("not sealed")] == [
+        f"place {at}: not sealed" for at in hit
+    ]
+    assert [line for line in done.stdout.splitlines() if line.endswith("missing")] == [
+        f"position {at}: missing" for at in hit
+    ]
+
+
+def test_nothing_else_is_answered_out_of_a_damaged_file_and_the_way_on_is_said(torn: tuple[Path, list[int]]):
+    place, _ = torn
+    url = f"sqlite:///{place}/ledger.db"
+    for command in (
+        ("totals", url, "--by", "wave", *VIEW),
+        ("export", url),
+        ("seal", url, "--key", place / "key", "--output", place / "again"),
+    ):
+        said = run(*command)
+        assert said.status == 2, said.err
+        assert "verify tells which events of it are hit" in said.err
+    packed = run("pack", url, "--key", place / "key", "--output", place / "pack.zip", *VIEW)
+    assert packed.status == 1
+    assert "is no event" in packed.err
+    assert not {"again", "pack.zip"} & {one.name for one in place.iterdir()}
+
+
+def test_what_is_filed_as_another_is_not_packed(place: Path):
+    with closing(sqlite3.connect(place / "ledger.db", isolation_level=None)) as file:
+        file.execute("DROP TRIGGER stored_events_update")
+        file.execute("UPDATE stored_events SET topic = 'prakerja.rated.v1' WHERE rowid = 3")
+    said = run(
+        "pack", f"sqlite:///{place}/ledger.db", "--key", place / "key", "--output", place / "pack.zip", *VIEW
+    )
+
+    assert (said.status, (place / "pack.zip").exists()) == (1, False)
+    assert "position 3 is filed under a wrong type" in said.err

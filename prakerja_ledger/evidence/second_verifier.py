@@ -30,7 +30,7 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
@@ -321,10 +321,7 @@ def lines_of(path: Path) -> Iterator[Line]:
     if is_ledger(path):
         with read_only(path) as ledger:
             streams: Counter[str] = Counter()
-            for place, topic, stream, number, line in ledger.execute(
-                "SELECT rowid, topic, originator_id, originator_version, state "
-                "FROM stored_events ORDER BY rowid"
-            ):
+            for place, topic, stream, number, line in rows_of(ledger, path.stat().st_size):
                 streams[stream] += 1
                 try:
                     event = Event(line)
@@ -332,15 +329,57 @@ def lines_of(path: Path) -> Iterator[Line]:
                     yield place, line, ""
                     continue
                 named = (event.given.get("source"), event.given.get("id"))
-                asked = "SELECT position FROM identities WHERE source = ? AND id = ?"
-                found = ledger.execute(asked, named).fetchone()
-                wrong = event.misfiled(topic, stream, found, place)
+                wrong = event.misfiled(topic, stream, position_of(ledger, named), place)
                 yield place, line, wrong or ("number" if number != streams[stream] else "")
         return
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip(b" \t\r\n"):
                 yield number, line.rstrip(b"\n"), ""
+
+
+def rows_of(ledger: sqlite3.Connection, size: int) -> Iterator[tuple[int, str, str, int, bytes]]:
+    """The rows of a ledger; an empty line where the file is damaged, and what follows behind that."""
+    columns = "SELECT rowid, topic, originator_id, originator_version, state FROM stored_events "
+    at, last = 0, last_of(ledger)
+    left = size // 128  # no file holds more rows than it has room for
+    while left:
+        with suppress(sqlite3.DatabaseError):
+            for row in ledger.execute(columns + "WHERE rowid > ? ORDER BY rowid", (at,)):
+                if row[0] <= at:
+                    break
+                at = row[0]
+                yield row
+            else:
+                return
+        at, left = at + 1, left - 1
+        if at > last:
+            return
+        try:
+            yield from ledger.execute(columns + "WHERE rowid = ?", (at,)).fetchall()
+        except sqlite3.DatabaseError:
+            yield at, "", "", 0, b""
+
+
+def last_of(ledger: sqlite3.Connection) -> int:
+    """The highest position that a ledger tells of, sound or damaged."""
+    for asked in (
+        "SELECT max(rowid) FROM stored_events",
+        "SELECT max(position) FROM identities",
+    ):
+        with suppress(sqlite3.DatabaseError):
+            return int(ledger.execute(asked).fetchone()[0] or 0)
+    return 0
+
+
+def position_of(ledger: sqlite3.Connection, named: tuple[Any, Any]) -> tuple[int] | None:
+    """The position of an event by its source and id, if it is found by them."""
+    asked = "SELECT position FROM identities WHERE source = ? AND id = ?"
+    try:
+        found: tuple[int] | None = ledger.execute(asked, named).fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return found
 
 
 def read_only(path: Path) -> closing[sqlite3.Connection]:
@@ -353,7 +392,10 @@ def damage(path: Path) -> list[str]:
     if not is_ledger(path):
         return []
     with read_only(path) as ledger:
-        found = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
+        try:
+            found = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
+        except sqlite3.DatabaseError as error:
+            found = [str(error)]
     return [] if found == ["ok"] else [f"the file: {one}" for one in found]
 
 
@@ -482,6 +524,7 @@ def verify_history(
     if is_ledger(path) and not several:
         moved = ((at, place) for at, place in logs[0].found.items() if at != place)
         wrong += [f"place {place}: position {at}" for at, place in moved]
+    if is_ledger(path) and not several and not damaged:
         with read_only(path) as ledger:
             asked = "SELECT (SELECT count(*) FROM identities), (SELECT count(*) FROM stored_events)"
             identities, events = ledger.execute(asked).fetchone()

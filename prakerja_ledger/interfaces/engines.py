@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
-import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import define
@@ -34,6 +30,7 @@ from prakerja_ledger.interfaces.source import (
     recorded_lines,
     without_collection,
 )
+from prakerja_ledger.interfaces.whole_file import own_folder, undisturbed
 from prakerja_ledger.ledger.urls import check_source, without_password
 from prakerja_ledger.reading.totals import total_rows
 from prakerja_ledger.reading.view import View
@@ -208,7 +205,7 @@ def open_whole(
     """
     check_source(source)
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder())
+        folder = stack.enter_context(own_folder())
         tally: Tally | None = None
         path = source
         if not is_columnar(source):
@@ -245,7 +242,7 @@ def checked_whole(
     """
     with (
         reader(path)(path, programme) as history,
-        _folder() as folder,
+        own_folder() as folder,
         _set_out(history, asked, folder, tick) as found,
     ):
         found.judge()
@@ -298,37 +295,6 @@ def _as_columnar(source: str, programme: Programme, tally: Tally, folder: Path, 
     with without_collection():
         writer(source)(enumerate(lines, 1), path, programme, tick, judged=True)
     return os.fspath(path)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with undisturbed():
-        made = tempfile.TemporaryDirectory(prefix="prakerja-ledger-")
-    with made as name:
-        yield Path(name)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """What a signal may not cut in two: it is delivered afterwards.
-
-    A folder that nobody knows of yet would stay; and importing DuckDB was seen to abort the process.
-    """
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    handled = {one: handler for one, handler in before.items() if callable(handler)}
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[tuple[int, FrameType | None]] = []
-    for one in handled:
-        signal.signal(one, lambda *given: came.append(given))
-    try:
-        yield
-    finally:
-        for one, handler in handled.items():
-            signal.signal(one, handler)
-        for number, frame in came[:1]:
-            handled[signal.Signals(number)](number, frame)
 
 
 @contextmanager

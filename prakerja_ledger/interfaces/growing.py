@@ -12,7 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import LedgerFault, NotAsSealed, NotCanonical
-from prakerja_ledger.evidence.canonical import at_position, run_of_leaves
+from prakerja_ledger.evidence.canonical import Told, at_position, run_of_leaves
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
 from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, kept_logs
 from prakerja_ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, hashes_in
@@ -165,11 +165,17 @@ def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
 
 def _grow(source: Logs, logs: Sequence[GrowingLog]) -> None:
     """Any other source, event by event."""
-    for place, _, event in source.events():
-        if event is None:
-            raise _unsealable(source.name, f"what stands at {place} is no event.")
+    for place, _, event in sound_events(source):
         log = logs[source.shard(place, event, len(logs)) if len(logs) > 1 else 0]
         log.append(at_position(event.stem, log.size + 1))
+
+
+def sound_events(source: Logs) -> Iterator[tuple[int, bytes, Told]]:
+    """What is recorded, with its place. Raises LedgerFault where that is no event, or filed as another."""
+    for place, line, event in source.events():
+        if event is None:
+            raise _unsealable(source.name, f"what stands at {place} is no event.")
+        yield place, line, event
     for place, wrong in getattr(source, "misfiled", ()):
         raise _unsealable(source.name, f"position {place} is filed under a wrong {wrong}.")
 

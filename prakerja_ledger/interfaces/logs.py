@@ -43,6 +43,7 @@ from prakerja_ledger.ledger.shards import shard_at, shard_of
 from prakerja_ledger.ledger.streams import name_of
 from prakerja_ledger.ledger.urls import check_source
 from prakerja_ledger.processes import Helpers
+from prakerja_ledger.stores.sqlite_file import path_of
 
 _BLANKS: Final = b" \t\r"
 _VOID: Final = type_of(EventVoided.kind)
@@ -186,14 +187,17 @@ class LedgerLogs:
 
     def _look_up(self) -> None:
         """Some event is not where its identity says: find out which."""
-        events = ((one.position, _told(one.line)) for one in self.looking.lines())
-        readable = ((position, event) for position, event in events if event is not None)
-        found = [(position, "identity") for position in lost(readable, self.looking.find)]
-        self.misfiled += found or [(0, "identity")]
+        readable = ((place, event) for place, _, event in self.lines() if event is not None)
+        found = [(position, "identity") for position in lost(readable, self.looking.finds)]
+        unread = any(event is None for _, _, event in self.lines())  # then that is whose it is
+        self.misfiled += found or ([] if unread else [(0, "identity")])
 
     def lines(self) -> Iterator[Placed]:
-        """The same: a ledger holds nothing else."""
-        return ((one.position, one.line, _told(one.line)) for one in self.looking.lines())
+        """The same, looked for no misfiling: a ledger holds nothing else."""
+        filed = self.looking.filed()
+        if filed is None:
+            return ((one.position, one.line, _told(one.line)) for one in self.looking.lines())
+        return ((row[0], row[4], _told(row[4])) for row in filed)
 
     def shard(self, place: int, event: Told, shards: int) -> int:  # noqa: ARG002  # the port's signature
         """That of its position."""
@@ -208,9 +212,9 @@ class LedgerLogs:
         return shard_at(place, shards)
 
     @property
-    def in_a_file(self) -> bool:
-        """Whether it is kept in a file that can contradict itself."""
-        return self.url.startswith("sqlite:///")
+    def is_large_file(self) -> bool:
+        """Whether to look through its file for damage takes seconds."""
+        return self.url.startswith("sqlite:") and path_of(self.url).stat().st_size >= LARGE
 
     def damage(self) -> str:
         """Where the store contradicts itself."""
@@ -220,17 +224,17 @@ class LedgerLogs:
 Logs = FileLogs | LedgerLogs
 """What of a source is sealed."""
 
-LONG: Final = 100_000
-"""Events of a ledger that are worth another process."""
+LARGE: Final = 64 << 20
+"""Bytes of a ledger that are worth another process."""
 
 
 @contextmanager
 def examined(source: Logs) -> Iterator[Callable[[], str]]:
     """Where the source contradicts itself, to be asked for once all events were.
 
-    A long SQLite ledger is examined by another process meanwhile: it is one long call, and can be ended.
+    A large SQLite ledger is examined by another process meanwhile: it is one long call, and can be ended.
     """
-    if isinstance(source, FileLogs) or not source.in_a_file or source.looking.head() < LONG:
+    if isinstance(source, FileLogs) or not source.is_large_file:
         yield source.damage
         return
     with Helpers(
@@ -269,5 +273,5 @@ def open_logs(
         Ledger.open(source, programme=programme, read_only=True) as ledger,
         ledger.journal.reading() as looking,
     ):
-        shards = len(looking.clocks())
+        shards = looking.shards
         yield LedgerLogs(ledger.journal.url, source, looking, tick, shards, claims=shards == 1)

@@ -79,7 +79,7 @@ class Filing:
 
 
 def lost(
-    events: Iterable[tuple[int, Told]], find: Callable[[str, str], int | None]
+    events: Iterable[tuple[int, Told]], finds: Callable[[str, str, int], bool]
 ) -> Iterable[int]:
     """The positions of the events that are not found by their identity."""
-    return (position for position, event in events if find(event.source, event.id) != position)
+    return (position for position, event in events if not finds(event.source, event.id, position))

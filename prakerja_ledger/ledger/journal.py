@@ -110,6 +110,10 @@ class Looking(Reading, Protocol):
     def waves(self) -> tuple[int, ...] | None:
         """The waves whose participants are seen, where the reader is limited to some; None: everybody."""
 
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+
     def clocks(self) -> tuple[int, ...]:
         """How far each shard has come: all that is recorded there is at or below, all to come above.
 
@@ -133,6 +137,9 @@ class Looking(Reading, Protocol):
 
     def identities(self) -> Iterable[tuple[str, str, int]] | None:
         """Source, id and position of every event, where they are kept apart from the lines."""
+
+    def finds(self, source: str, id: str, position: int) -> bool:
+        """Whether an event is found at that position by its identity; not, where that cannot be read."""
 
 
 class Judging(Reading, Protocol):

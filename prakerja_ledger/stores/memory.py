@@ -51,6 +51,8 @@ class Books:
 class MemoryReading:
     """One consistent look: everything up to the head at its beginning."""
 
+    shards: Final = 1
+
     def __init__(self, books: Books) -> None:
         self._books = books
         self._head = len(books.lines)
@@ -120,6 +122,10 @@ class MemoryReading:
             if position <= self._head
         )
 
+    def finds(self, source: str, id: str, position: int) -> bool:
+        """Whether an event is found there by its identity."""
+        return self.find(source, id) == position
+
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""
         return islice(self._books.lines, after, self._head)
@@ -127,8 +133,6 @@ class MemoryReading:
 
 class MemoryWriting(MemoryReading):
     """The one writer of the process."""
-
-    shards: Final = 1
 
     def __init__(self, books: Books, mapper: LedgerMapper) -> None:
         super().__init__(books)

@@ -77,6 +77,7 @@ class PostgresReading:
         self._connection = connection
         self._rights = rights
         self._reads = rights.reads
+        self.shards: int = rights.shards
         self._found: dict[tuple[str, str], int | None] = {}
         self._fetched: dict[str, tuple[int, list[StoredLine]]] = {}
 
@@ -197,6 +198,10 @@ class PostgresReading:
         """They stand with the lines."""
         return None
 
+    def finds(self, source: str, id: str, position: int) -> bool:
+        """Whether an event is found there by its identity."""
+        return self.find(source, id) == position
+
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""
         with self._pages() as rows:
@@ -239,7 +244,6 @@ class PostgresWriting(PostgresReading):
         heads: Heads,
     ) -> None:
         super().__init__(connection, rights)
-        self.shards: int = rights.shards
         self.rows: list[Row] = []
         """Rows to be inserted together with the commit."""
         self.heads = heads

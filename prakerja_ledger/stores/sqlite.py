@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from threading import Event as Signal
@@ -46,9 +46,14 @@ from prakerja_ledger.ledger.read_only import Readable
 from prakerja_ledger.stores.sqlite_file import claim, path_of
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
 
+_SMALLEST_EVENT: Final = 128
+"""Bytes; there is none without its attributes."""
+
 
 class SQLiteReading:
     """One consistent look at the journal: a read transaction."""
+
+    shards: Final = 1
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
@@ -129,24 +134,75 @@ class SQLiteReading:
         return [line for (line,) in rows]
 
     def filed(self) -> Iterator[Filed]:
-        """Every line in the order of recording, as it is filed."""
+        """Every line in the order of recording, as it is filed; an empty one where the file is damaged.
+
+        Around a page that cannot be read, each place is asked for by itself, up to the last one and up to as
+        many as a file of this size can hold: the last one of a damaged file may be anything.
+        """
+        at, last, left = 0, self._last(), self._most_rows()
+        while True:
+            with suppress(sqlite3.DatabaseError):
+                for row in self._filed("rowid > ? ORDER BY rowid", at):
+                    if row[0] <= at:
+                        break
+                    at = row[0]
+                    yield row
+                else:
+                    return
+            at, left = at + 1, left - 1
+            if at > last or not left:
+                return
+            try:
+                found = self._filed("rowid = ?", at).fetchall()
+            except sqlite3.DatabaseError:
+                found = [(at, "", 0, "", b"", None)]
+            yield from found
+
+    def _filed(self, where: str, at: int) -> sqlite3.Cursor:
         rows = self._cursor.connection.execute(
             "SELECT rowid, originator_id, originator_version, topic, state, NULL "
-            "FROM stored_events ORDER BY rowid"
+            f"FROM stored_events WHERE {where}",  # ours
+            (at,),
         )
         rows.row_factory = None
         return rows
 
+    def _last(self) -> int:
+        """The highest position that a file tells of, sound or damaged."""
+        for asked in (
+            "SELECT max(rowid) FROM stored_events",
+            "SELECT max(position) FROM identities",
+        ):
+            with suppress(sqlite3.DatabaseError):
+                return int(self._cursor.execute(asked).fetchone()[0] or 0)
+        return 0
+
+    def _most_rows(self) -> int:
+        ((pages,),) = self._cursor.connection.execute("PRAGMA page_count").fetchall()
+        ((size,),) = self._cursor.connection.execute("PRAGMA page_size").fetchall()
+        return int(pages) * int(size) // _SMALLEST_EVENT
+
     def damage(self) -> str:
         """What is wrong with the file. Whoever reads by an index finds what that says, not the table."""
-        ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
+        try:
+            ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
+        except sqlite3.DatabaseError as error:
+            return f"{error}"
         return "" if found == "ok" else str(found).strip().splitlines()[-1]
 
     def identities(self) -> Iterator[tuple[str, str, int]]:
         """Source, id and position of every event."""
-        rows = self._cursor.connection.execute("SELECT source, id, position FROM identities")
-        rows.row_factory = None
-        return rows
+        with suppress(sqlite3.DatabaseError):  # the rest is not found, and `damage` says why
+            rows = self._cursor.connection.execute("SELECT source, id, position FROM identities")
+            rows.row_factory = None
+            yield from rows
+
+    def finds(self, source: str, id: str, position: int) -> bool:
+        """Whether an event is found there by its identity."""
+        try:
+            return self.find(source, id) == position
+        except sqlite3.DatabaseError:
+            return False
 
     def lines(self, after: int = 0) -> Iterator[StoredLine]:
         """Every line beyond a position, in the order of recording."""
@@ -159,8 +215,6 @@ class SQLiteReading:
 
 class SQLiteWriting(SQLiteReading):
     """The one writer: a transaction that holds the lock."""
-
-    shards: Final = 1
 
     def __init__(
         self, cursor: sqlite3.Cursor, recorder: LedgerRecorder, mapper: LedgerMapper

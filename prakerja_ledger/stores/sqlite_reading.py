@@ -21,12 +21,17 @@ from threading import Event as Signal
 from typing import Final
 from urllib.parse import quote
 
-from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
 from prakerja_ledger.ledger.journal import closed
 from prakerja_ledger.stores.sqlite import SQLiteReading, fault
 from prakerja_ledger.stores.sqlite_file import LOCK_TIMEOUT_SECONDS, check_ours
 
 _CACHE_KIB: Final = 65_536
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_ADVICE: Final = (
+    "The file is damaged: keep a copy of it as it is, and put a sound one in its place; "
+    "verify tells which events of it are hit."
+)
 _LOGS: Final = ("-wal", "-journal")
 """What lies beside a file that is not the whole ledger."""
 
@@ -70,6 +75,8 @@ class SQLiteReadings:
                 connection.execute("BEGIN")
                 yield SQLiteReading(connection.cursor())
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+                raise UnreadableSource(source=self.url, problem=f"{error}. {_ADVICE}") from error
             raise fault(self.url, error) from error
 
     @contextmanager

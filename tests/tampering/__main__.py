@@ -23,7 +23,8 @@ FEW = 10
 INTRODUCTIONS = {
     "ledgers": "## Ledgers\n\n{edits:,} edits of sealed SQLite ledgers by whoever holds the file, made after all triggers "
     "were dropped. An edit counts as told where a break names its position. Of a bit that only spells the same "
-    "event otherwise (an escape) nothing may be told.\n\n",
+    "event otherwise (an escape) nothing may be told. Bytes of the file are written over past SQLite; where the file "
+    "contradicts itself then, that has to be told, and else the position of an event that is shown otherwise or not at all.\n\n",
     "packs": "## Packs\n\n{edits:,} edits of packs, of their bytes and of their files. An edit counts as told where the "
     "file is named that it begins in, or the byte from which on the pack is none; of an event that whoever "
     "has the key changed, its position; of an older pack and of another history, that the checkpoint kept outside "

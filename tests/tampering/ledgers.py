@@ -8,14 +8,14 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from prakerja_ledger.domain.errors import NotCanonical
 from prakerja_ledger.evidence import second_verifier
-from prakerja_ledger.evidence.breaks import Break
+from prakerja_ledger.evidence.breaks import Break, BreakCode
 from prakerja_ledger.evidence.canonical import event_stem
 from prakerja_ledger.evidence.checkpoint import opened, sealed
 from prakerja_ledger.evidence.leaves import LeavesFile, write_leaves
@@ -190,7 +190,39 @@ def a_column(ledger, dice, base):
     return {at}
 
 
-EDITS: dict[str, Edit] = {
+PAGE = 4_096
+
+
+def some_bytes(file: Path, dice: random.Random, base: Base) -> set[int]:
+    """Bytes of the file itself, behind its first page, without which it is no database at all."""
+    data = bytearray(file.read_bytes())
+    before = as_shown(file, base.size)
+    count = dice.choice([1, 1, 16, 512])
+    at = dice.randrange(PAGE, len(data) - count)
+    data[at : at + count] = dice.randbytes(count)
+    file.write_bytes(data)
+    after = as_shown(file, base.size)
+    return {position for position in before if before[position] != after[position]}
+
+
+def as_shown(file: Path, size: int) -> dict[int, Any]:
+    """Each event as whoever asks for it is shown it: its row, and whether it is found by its identity."""
+    found: dict[int, Any] = {}
+    with closing(sqlite3.connect(file)) as ledger:
+        for at in range(1, size + 1):
+            with suppress(sqlite3.DatabaseError, ValueError, TypeError, KeyError, NotCanonical):
+                found[at] = None
+                asked = "SELECT originator_id, originator_version, topic, state FROM stored_events WHERE rowid = ?"
+                row = ledger.execute(asked, (at,)).fetchone()
+                event = json.loads(row[3])
+                row = (*row[:3], event_stem(row[3]))
+                asked = "SELECT position FROM identities WHERE source = ? AND id = ?"
+                found[at] = (row, ledger.execute(asked, (event["source"], event["id"])).fetchone())
+    return found
+
+
+BYTES = "bytes of the file"
+EDITS: dict[str, Edit | None] = {
     "a bit": a_bit,
     "a field": a_field,
     "a swap": a_swap,
@@ -201,6 +233,7 @@ EDITS: dict[str, Edit] = {
     "a roll-back": a_roll_back,
     "a fork": a_fork,
     "a column": a_column,
+    BYTES: None,  # not by way of SQLite
 }
 
 
@@ -210,17 +243,21 @@ class Outcome(NamedTuple):
     """Empty where the edit changed nothing but the spelling."""
     first: list[Break]
     second: list[str]
+    damaged: bool = False
+    """Whether the file contradicts itself by now."""
 
     @property
     def changed(self) -> bool:
         """Whether anything but the spelling was."""
-        return bool(self.expected)
+        return bool(self.expected) or self.damaged
 
     @property
     def told(self) -> tuple[bool, bool]:
         """Whether each verifier told it with its position; of what changed nothing, that it kept silent."""
-        if not self.expected:
+        if not self.changed:
             return not self.first, not self.second
+        if self.damaged:
+            return any(one.code is BreakCode.DAMAGED for one in self.first), self.second[0].startswith("the file: ")
         one = any(
             broken.first <= at <= broken.last or broken.place == at
             for broken in self.first
@@ -258,10 +295,14 @@ def tampered(number: int, seed: int, folder: Path) -> Outcome:
     what = dice.choice(sorted(EDITS))
     file = folder / f"now-{seed}.db"
     shutil.copy(known.file, file)
-    with closing(sqlite3.connect(file)) as ledger:
-        expected = EDITS[what](ledger, dice, known)
-        ledger.commit()
-    outcome = Outcome(what, expected, *both(file, known))
+    edit = EDITS[what]
+    if edit is None:
+        expected = some_bytes(file, dice, known)
+    else:
+        with closing(sqlite3.connect(file)) as ledger:
+            expected = edit(ledger, dice, known)
+            ledger.commit()
+    outcome = Outcome(what, expected, *both(file, known), bool(second_verifier.damage(file)))
     for left in folder.glob(f"now-{seed}.db*"):
         left.unlink()
     return outcome

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from importlib.resources import files
@@ -18,7 +16,7 @@ from prakerja_ledger.evidence.checkpoint import sealed
 from prakerja_ledger.evidence.leaves import write_leaves
 from prakerja_ledger.evidence.note import Signer
 from prakerja_ledger.interfaces.columnar.sniffing import writer
-from prakerja_ledger.interfaces.growing import grown
+from prakerja_ledger.interfaces.growing import grown, sound_events
 from prakerja_ledger.interfaces.logs import open_logs
 from prakerja_ledger.interfaces.pack import manifest as made_of
 from prakerja_ledger.interfaces.pack.answers import Answering
@@ -26,7 +24,7 @@ from prakerja_ledger.interfaces.pack.archive import Measured, Packing
 from prakerja_ledger.interfaces.pack.readme import readmes
 from prakerja_ledger.interfaces.pack.schemes_file import schemes_file
 from prakerja_ledger.interfaces.source import Tick, no_tick, numbered, without_collection
-from prakerja_ledger.interfaces.whole_file import aside, compressed
+from prakerja_ledger.interfaces.whole_file import aside, compressed, own_folder
 from prakerja_ledger.reading.view import View
 
 _DISTRIBUTION: Final = "prakerja-ledger"
@@ -100,7 +98,7 @@ class Packer:
         """The recorded lines at one moment; all else is made of these."""
         with open_logs(self.source, self.programme, self.tick) as logs:
             self._shards = logs.shards or 1
-            self._write(made_of.HISTORY, (line + b"\n" for _, line, _ in logs.events()))
+            self._write(made_of.HISTORY, (line + b"\n" for _, line, _ in sound_events(logs)))
             self.quarantined = sum(bool(one.code) for one in logs.asides)
         with without_collection():
             columns = self._path(made_of.COLUMNS)
@@ -144,8 +142,7 @@ def make_pack(
 ) -> Packer:
     """Write the pack of a source, never over another file. Raises UnreadableSource, LedgerFault and OSError."""
     # beside the target: it needs about as much room, and what is there is the caller's own
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with own_folder(target) as folder:
         packer = Packer(
             source=source,
             programme=programme,
@@ -156,5 +153,3 @@ def make_pack(
         )
         packer.make(target)
         return packer
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
