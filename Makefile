@@ -71,12 +71,11 @@ soak: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.tampering --edits 10000 --output docs/tampering.md
 
 ## fuzz: every parser of what strangers hand in, five minutes each, two at a time (MINUTES chooses others);
-## and a minute of SQLsmith as each role of a PostgreSQL ledger (PRAKERJA_FUZZ_SEED: other statements)
+## and a minute of SQLsmith as each role of a PostgreSQL ledger (PRAKERJA_FUZZ_SEED: other statements);
+## rewrites docs/fuzzing.md
 MINUTES ?= 5
 fuzz: $(VENV)/.installed-test servers
-	$(BIN)/python -c "from tests.fuzz.targets import TARGETS; print(*TARGETS, sep='\n')" \
-		| xargs -P 2 -I{} $(BIN)/python -m tests.fuzz {} --seconds $$(( $(MINUTES) * 60 ))
-	PRAKERJA_FUZZ_SECONDS=60 $(BIN)/python -m pytest -q -s tests/test_sqlsmith.py
+	$(BIN)/python -m tests.fuzz.page --minutes $(MINUTES) --output docs/fuzzing.md
 
 ## mutation: change the statement rules one by one and see which tests notice (an hour)
 mutation: $(VENV)/.installed-mutation

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.every import TARGETS
 
 RUNS = int(os.environ.get("PRAKERJA_FUZZ_RUNS", "4000"))
 

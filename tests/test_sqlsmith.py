@@ -97,6 +97,7 @@ def test_whatever_a_role_sends_history_chain_and_grants_stay(shared_database: st
         assert state_of(url) == before, f"PRAKERJA_FUZZ_SEED={seed}"
         seed += 1
     assert ended["passed"] and ended["InsufficientPrivilege"], f"nothing was tried: {ended}"
-    print(f"{role}: {ended.total()} statements, {ended.most_common(4)}")
+    ends = ", ".join(f"{count:,} {end}" for end, count in ended.most_common(5))
+    print(f"\n{role}: {ended.total()} statements: {ends}")
     with Ledger.open(url) as ledger:
         assert ledger.record(enrolment("P-9")).position == ledger.head() == 11

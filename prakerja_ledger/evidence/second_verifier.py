@@ -23,6 +23,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import sqlite3
 import struct
 import sys
@@ -31,11 +32,12 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
 TABLE: Final = ("data", "id", "recordedtime", "source", "specversion", "subject", "time", "type")
+NAMED: Final = ("source", "id", "type", "subject")
 PACKAGES: Final = ("prakerja.package-offered.v1", "prakerja.package-withdrawn.v1")
 PROGRAMME: Final = (
     "prakerja.package-sales-stopped.v1",
@@ -44,6 +46,7 @@ PROGRAMME: Final = (
 )
 VOID: Final = "prakerja.event-voided.v1"
 NEAR: Final = 1000
+LONGEST_NOTE: Final = 1 << 20
 
 
 class Untrue(Exception):
@@ -132,7 +135,10 @@ def roots_by_path(old: int, new: int, old_root: bytes, path: list[bytes]) -> tup
 
 def members(text: str) -> Iterator[tuple[str, Any, str]]:
     """The members of a JSON object: name, value, and the value's own text."""
-    read, at = json.JSONDecoder(object_pairs_hook=once, parse_constant=refuse), 0
+    at = 0
+    read = json.JSONDecoder(
+        object_pairs_hook=once, parse_constant=refuse, parse_int=integer, parse_float=double
+    )
 
     def blanks(at: int) -> int:
         while text[at : at + 1] in (" ", "\t", "\r", "\n") and at < len(text):
@@ -152,9 +158,10 @@ def members(text: str) -> Iterator[tuple[str, Any, str]]:
         value, end = read.raw_decode(text, start)
         yield name, value, text[start:end]
         at = blanks(end)
-        if text[at : at + 1] == ",":
+        behind = text[at : at + 1]
+        if behind == ",":
             at = blanks(at + 1)
-        elif text[at : at + 1] != "}":
+        if (behind == ",") == (text[at : at + 1] == "}"):
             raise Untrue("a line is not a JSON object")
     if blanks(at + 1) != len(text):
         raise Untrue("a line goes on behind its object")
@@ -170,6 +177,28 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def refuse(name: str) -> NoReturn:
     """NaN and the like are no JSON."""
     raise Untrue(f"{name} is no JSON number")
+
+
+def double(digits: str) -> float:
+    """A number, if a double holds it."""
+    if len(digits) > 1_000_000 or float(digits) in (float("inf"), float("-inf")):
+        raise Untrue("a number is too large for a double")
+    return float(digits)
+
+
+def integer(digits: str) -> int:
+    """An integer, if a double holds one as large."""
+    double(digits)
+    return int(digits)
+
+
+def check_depth(value: Any, left: int) -> None:
+    """At most 64 levels: readers differ in how deep they go."""
+    if isinstance(value, (dict, list)):
+        if not left:
+            raise Untrue("a line nests deeper than 64 levels")
+        for one in value.values() if isinstance(value, dict) else value:
+            check_depth(one, left - 1)
 
 
 def canonical(value: Any) -> str:
@@ -188,11 +217,19 @@ class Event:
     """A line as an event: its canonical bytes at any position."""
 
     def __init__(self, line: bytes) -> None:
+        if len(line) > 1 << 20:
+            raise Untrue("a line is longer than a line may be")
         found = list(members(line.decode()))
         self.given: dict[str, Any] = once([(name, value) for name, value, _ in found])
+        if line.count(b"{") + line.count(b"[") > 64:
+            check_depth(self.given, 64)
+        if b"\\u" in line:
+            json.dumps(self.given, ensure_ascii=False).encode()  # no half of a surrogate pair
         event = {name: value for name, value in self.given.items() if name in TABLE}
         kept = {name: text for name, _, text in found if name not in TABLE}
         parts = {"event": event, "format": "prakerja-event-1", **({"kept": kept} if kept else {})}
+        if not all(isinstance(self.given.get(name), str) for name in NAMED):
+            raise Untrue("a line has no source, id, type and subject that are texts")
         self.stem: bytes = canonical(parts)[:-1].encode() + b',"position":'
 
     def leaf(self, position: int) -> bytes:
@@ -218,40 +255,77 @@ def decoded(text: str) -> bytes:
     return raw
 
 
+def number(text: str) -> int:
+    """A number of events, spelt in the one way."""
+    if not re.fullmatch("0|[1-9][0-9]{0,15}", text) or int(text) >= 1 << 53:
+        raise Untrue(f"{text} is no number of events")
+    return int(text)
+
+
+def head_of(text: str) -> tuple[int, bytes]:
+    """The size and the root of a log."""
+    size, root = text.split(" ")
+    if len(decoded(root)) != 32:
+        raise Untrue("a root has 32 bytes")
+    return number(size), decoded(root)
+
+
 class Checkpoint:
     """A signed checkpoint: C2SP signed-note, tlog-checkpoint, tlog-cosignature."""
 
     def __init__(self, note: bytes, keys: list[str]) -> None:
         whole = note.decode()
         body, blank, below = whole.rpartition("\n\n")
-        if not blank or not below.endswith("\n") or any(c < " " and c != "\n" for c in whole):
+        odd = any(c < " " and c != "\n" for c in whole) or len(note) > LONGEST_NOTE
+        if not blank or not below.endswith("\n") or odd:
             raise Untrue("the checkpoint is no signed note")
         self.text: str = body + "\n"
-        lines = body.split("\n")
-        self.origin: str = lines[0]
-        self.size: int = int(lines[1])
-        self.root: bytes = decoded(lines[2])
-        heads = [line.split(" ") for line in lines[3:] if line.startswith("shard ")]
-        self.logs: list[tuple[int, bytes]] = [
-            (int(size), decoded(root)) for _, _, size, root in heads
-        ]
+        check_signed(body.split("\n")[0], self.text, below[:-1].split("\n"), keys)
+        self.origin, size, root, *lines = body.split("\n")
+        if not all((self.origin, *lines)):
+            raise Untrue("the checkpoint has an empty line")
+        self.size, self.root = head_of(f"{size} {root}")
+        shards = list(takewhile(lambda line: line.startswith("shard "), lines))
+        del lines[: len(shards)]
+        self.logs: list[tuple[int, bytes]] = [head_of(line.split(" ", 2)[2]) for line in shards]
         if self.logs:
-            shards = [sha(b"\0" + " ".join(head).encode()) for head in heads]
-            told = [head[1] for head in heads] == [str(n) for n in range(len(heads))]
+            told = [line.split(" ")[1] for line in shards] == [str(n) for n in range(len(shards))]
+            whole_root = root_of([sha(b"\0" + line.encode()) for line in shards])
             if (
-                root_of(shards) != self.root
-                or not told
-                or sum(s for s, _ in self.logs) != self.size
+                not told
+                or len(shards) < 2
+                or (sum(s for s, _ in self.logs), whole_root)
+                != (
+                    self.size,
+                    self.root,
+                )
             ):
                 raise Untrue("the checkpoint's root is not that of its shards")
         self.logs = self.logs or [(self.size, self.root)]
-        self.asides: int = next(
-            (int(a.split(" ")[1]) for a in lines[3:] if a.startswith("asides ")), 0
-        )
-        self.asides_root: str = next(
-            (a.split(" ")[2] for a in lines[3:] if a.startswith("asides ")), ""
-        )
-        check_signed(self.origin, self.text, below[:-1].split("\n"), keys)
+        self.asides, self.asides_root = 0, sha(b"")
+        if lines and lines[0].startswith("asides "):
+            self.asides, self.asides_root = head_of(lines.pop(0).removeprefix("asides "))
+        if any(line.startswith(("shard ", "asides ")) for line in lines):
+            raise Untrue("the checkpoint's lines are in no order")
+
+
+def signatures_of(lines: list[str]) -> list[tuple[str, str, bytes]]:
+    """The signatures of a note: each signer's name, the key's id, what it signed with."""
+    found = []
+    for line in lines:
+        dash, name, text = line.split(" ")
+        raw = decoded(text)
+        if dash != "\u2014" or not is_name(name) or len(raw) <= 4:
+            raise Untrue("a line of the note is no signature")
+        found.append((name, raw[:4].hex(), raw[4:]))
+    if len({one[:2] for one in found}) != len(found) or len(found) > 64:
+        raise Untrue("a key signs the note twice, or there are too many")
+    return found
+
+
+def is_name(name: str) -> bool:
+    """Whether a key may be called so."""
+    return bool(name) and "+" not in name and not any(c.isspace() or c < " " for c in name)
 
 
 def check_signed(name: str, text: str, lines: list[str], keys: list[str]) -> None:
@@ -261,29 +335,22 @@ def check_signed(name: str, text: str, lines: list[str], keys: list[str]) -> Non
         Ed25519PublicKey,
     )
 
-    named = [(line.split(" ")[1], decoded(line.split(" ")[2])[:4]) for line in lines]
-    if len(set(named)) != len(named) or len(lines) > 64:
-        raise Untrue("a key signs the note twice, or there are too many")
-    own = False
+    signatures, own = signatures_of(lines), False
     for key in keys:
-        signer_name, key_id, rest = key.split("+", 2)
+        signer, key_id, rest = key.split("+", 2)
         kind, public = decoded(rest)[0], decoded(rest)[1:]
-        if kind not in (1, 4):
-            raise Untrue(f"the key of {signer_name} is of another kind than Ed25519")
-        for line in lines:
-            dash, signer, signature = line.split(" ")
-            raw = decoded(signature)
-            if (dash, signer, raw[:4].hex()) != ("\u2014", signer_name, key_id):
-                continue
-            said, signed = raw[4:], text
+        for raw in [raw for *named, raw in signatures if named == [signer, key_id]]:
+            said, signed = raw, text
             if kind == 4:
-                (at,) = struct.unpack(">Q", said[:8])
-                said, signed = said[8:], f"cosignature/v1\ntime {at}\n{text}"
+                (at,) = struct.unpack(">Q", raw[:8])
+                said, signed = raw[8:], f"cosignature/v1\ntime {at}\n{text}"
+                if at >= 1 << 63:
+                    raise Untrue(f"the time of {signer} is none")
             try:
                 Ed25519PublicKey.from_public_bytes(public).verify(said, signed.encode())
             except InvalidSignature:
-                raise Untrue(f"the signature of {signer_name} does not fit") from None
-            own = own or (kind == 1 and signer_name == name)
+                raise Untrue(f"the signature of {signer} does not fit") from None
+            own = own or (kind == 1 and signer == name)
     if not own:
         raise Untrue(f"no key that is trusted signs for {name}")
 
@@ -294,7 +361,8 @@ def key_of(text: str) -> str:
     parts = key.split("+", 2)
     try:
         raw = decoded(parts[2])
-        if len(raw) != 33 or sha(parts[0].encode() + b"\n" + raw)[:4].hex() != parts[1]:
+        fits = sha(parts[0].encode() + b"\n" + raw)[:4].hex() == parts[1]
+        if len(raw) != 33 or raw[0] not in (1, 4) or not fits or not is_name(parts[0]):
             raise NoKey(text)
     except (Untrue, ValueError, IndexError):
         raise NoKey(text) from None
@@ -488,8 +556,8 @@ def leaves_of(path: Path, checkpoint: Checkpoint) -> list[list[bytes]] | None:
     nodes = sum(size >> level for size, _ in checkpoint.logs for level in range(8, 54))
     if at + nodes != len(every) or [root_of(part) for part in parts[:-1]] != roots:
         return None
-    aside_root = base64.b64encode(root_of(parts[-1])).decode()
-    return parts if aside_root == checkpoint.asides_root or not checkpoint.asides else None
+    as_signed = not checkpoint.asides or root_of(parts[-1]) == checkpoint.asides_root
+    return parts if as_signed else None
 
 
 def verify_history(

@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["prakerja_ledger.evidence", "prakerja_ledger.interfaces"]):
-    from tests.fuzz.targets import TARGETS
+    from tests.fuzz.every import TARGETS
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -240,9 +239,3 @@ def event() -> Target:
                 assert canonical_json(inner) == made, "canonical bytes are canonical JSON"
 
     return Target([*LINES[:2], b'{"x1":[1.5,{"a":null}],"specversion":"1.0"}'], check)
-
-
-TARGETS: Final[dict[str, Callable[[], Target]]] = {
-    one.__name__: cache(one)
-    for one in (note, checkpoint, key, proof, receipt, archive, manifest, leaves, event)
-}

@@ -1,0 +1,95 @@
+"""Fuzz every target for minutes, SQLsmith's roles for one, and write the page: `make fuzz`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.fuzz.every import TARGETS
+
+HEAD = """\
+# What fuzzing found
+
+<!-- Written by python -m tests.fuzz.page. -->
+
+{day}, atheris {atheris}, {minutes} minutes a parser, two at a time. Each input is a mutation of something that is accepted. Nothing but \
+the one typed error may be raised, nothing may take ten seconds or 1.5 GB, and what is accepted has to say what the seeds say: \
+no mutation is believed.
+
+| parser | what is handed in | inputs tried | a second | branches reached | inputs kept | found |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
+SQL = """
+SQLsmith, {seconds} seconds for each role of a PostgreSQL ledger, every statement sent on its own and committed. Events, heads, grants, guards, \
+policies, functions and roles are compared before and after.
+
+| role | statements | how they ended |
+| --- | --- | --- |
+"""
+_END = re.compile(r"#(\d+)\s+DONE\s+cov: (\d+) ft: \d+ corp: (\d+)/\S+.*?exec/s: (\d+)")
+_ROLE = re.compile(r"^(\w+): (\d+) statements: (.*)$", re.MULTILINE)
+
+
+class Found(NamedTuple):
+    row: str
+    failed: bool
+
+
+def fuzzed(name: str, seconds: int) -> Found:
+    """A row of the table. What a crash prints goes on to whoever watches."""
+    command = [sys.executable, "-m", "tests.fuzz", name, "--seconds", str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    end = _END.search(done.stderr)
+    print(f"{name}: {'fine' if done.returncode == 0 else 'FAILED'}", file=sys.stderr, flush=True)
+    if done.returncode or end is None:
+        print((done.stdout + done.stderr)[-5_000:], file=sys.stderr, flush=True)
+        return Found(f"| {name} | | | | | | **failed** |\n", True)
+    runs, covered, kept, rate = map(int, end.groups())
+    what = (TARGETS[name].__doc__ or "").strip().rstrip(".")
+    return Found(f"| {name} | {what} | {runs:,} | {rate:,} | {covered:,} | {kept:,} | nothing |\n", False)
+
+
+def roles(seconds: int) -> list[Found]:
+    """SQLsmith's rows."""
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "tests/test_sqlsmith.py", "-p", "no:randomly"]
+    given = {**os.environ, "PRAKERJA_FUZZ_SECONDS": str(seconds)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=given)
+    if done.returncode:
+        print(done.stdout[-5_000:], file=sys.stderr, flush=True)
+        return [Found("| | | **failed** |\n", True)]
+    return [
+        Found(f"| {role} | {int(count):,} | {ended} |\n", False)
+        for role, count, ended in _ROLE.findall(done.stdout)
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--output", type=Path)
+    asked = parser.parse_args()
+    with ThreadPoolExecutor(2) as pool:
+        rows = list(pool.map(partial(fuzzed, seconds=round(asked.minutes * 60)), TARGETS))
+    head = HEAD.format(
+        day=datetime.now(UTC).date().isoformat(), atheris=importlib.metadata.version("atheris"), minutes=f"{asked.minutes:g}"
+    )
+    seconds = min(60, round(asked.minutes * 60))
+    sql = roles(seconds)
+    text = "".join([head, *(one.row for one in rows), SQL.format(seconds=seconds), *(one.row for one in sql)])
+    if asked.output:
+        asked.output.write_text(text, encoding="utf-8")
+    print(text)
+    sys.exit(any(one.failed for one in [*rows, *sql]))
+
+
+if __name__ == "__main__":
+    main()
