@@ -16,6 +16,7 @@ from tests import worlds
 from tests.cli_support import Answer, run
 from tests.ledger_support import as_bytes, enrolment
 from tests.postgres_support import made, shared_database  # noqa: F401  # a fixture
+from tests.test_commands import DOCUMENTED
 
 VIEW = ("--as-of", "2020-12-31")
 BLNS = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "‮desrever", "P & Q"]
@@ -108,6 +109,35 @@ def _receipt_in(text: str, path: Path) -> Any:
 
 def test_the_page_carries_the_receipt(one: Path):
     assert _receipt_in(one.read_text(), one) == json.loads(one.with_suffix(".json").read_bytes())
+
+
+def test_the_page_says_what_comes_next_and_who_must_act(key: Path, tmp_path: Path):
+    page = tmp_path / "page.html"
+    note = sealed(DOCUMENTED, key, tmp_path)
+    asked = ("A-READER", "--checkpoint", note, "--output", page, "--as-of", "2020-07-02")
+    assert run("receipt", DOCUMENTED, *asked).status == 0
+    cells = [html.unescape(one) for one in re.findall(r"<td[^>]*>(.*?)</td>", page.read_text())]
+    at = cells.index("post-training/1, post-training/2 and post-training/3")
+
+    assert cells[at + 1 : at + 4] == [
+        "no bank account or e-wallet is linked on record",
+        "the participant",
+        "Link an account; if one was linked, ask for its linking to be reported.",
+    ]
+    at = cells.index("post-training/1")
+    assert cells[at : at + 7] == [
+        "post-training/1", "Rp600.000", "Rp600.000", "Rp0", "Rp600.000", "Wed 13 May 2020", "overdue"
+    ]  # fmt: skip
+
+
+def test_nothing_comes_next_where_all_is_paid_or_lost(key: Path, tmp_path: Path):
+    page = tmp_path / "page.html"
+    note = sealed(DOCUMENTED, key, tmp_path)
+    asked = ("A-READER", "--checkpoint", note, "--output", page, "--as-of", "2023-01-01")
+    assert run("receipt", DOCUMENTED, *asked).status == 0
+    statuses = {line["status"] for line in json.loads(page.with_suffix(".json").read_bytes())["statement"]["lines"]}
+
+    assert ("What comes next" in page.read_text()) == bool(statuses - {"paid", "forfeited"})
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(one: Path):

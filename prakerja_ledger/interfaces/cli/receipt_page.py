@@ -6,7 +6,7 @@ The page carries the receipt itself, which the link on it saves; what it shows i
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
@@ -14,13 +14,14 @@ from prakerja_ledger.evidence.note import encoded
 from prakerja_ledger.interfaces.cli import explain
 from prakerja_ledger.interfaces.cli.words import N_, Words
 from prakerja_ledger.interfaces.receipt import Receipt
-from prakerja_ledger.reading.statement import StatementLine
+from prakerja_ledger.reading.causes import Because
+from prakerja_ledger.reading.statement import StatementLine, Status
 from prakerja_ledger.reading.view import View, events_in_view
 
 _STYLE: Final = """
 :root { color-scheme: light; --ink: #1b1b1b; --faint: #5a5a5a; --rule: #c9c9c9; --accent: #00497a; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 50rem; padding: 2rem 1.25rem; color: var(--ink); background: #fff;
+body { margin: 0 auto; max-width: 54rem; padding: 2rem 1.25rem; color: var(--ink); background: #fff;
   font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 h1 { font-size: 1.4rem; margin: 0 0 .25rem; } h2 { font-size: 1.05rem; margin: 1.75rem 0 .5rem; }
 p { margin: .35rem 0; } .faint { color: var(--faint); }
@@ -28,15 +29,16 @@ p { margin: .35rem 0; } .faint { color: var(--faint); }
 .sums div { min-width: 8rem; } .sums b { display: block; font-size: 1.3rem; }
 table { border-collapse: collapse; width: 100%; } td, th { padding: .3rem .9rem .3rem 0; text-align: left;
   vertical-align: top; border-bottom: 1px solid var(--rule); } th { font-weight: 600; }
-.money { text-align: right; white-space: nowrap; } .name { color: var(--faint); overflow-wrap: anywhere; } .when, .whole { white-space: nowrap; }
+.money { text-align: right; } td.money, td.when, td.whole { white-space: nowrap; }
+.name { color: var(--faint); overflow-wrap: anywhere; } tr > :last-child { padding-right: 0; }
 code { font: .85em/1.4 ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 a { color: var(--accent); }
 @media (max-width: 40rem) {
   thead { display: none; } tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--rule); }
-  td, .money { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem 0;
+  td, td.money, td.when, td.whole { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem 0;
     text-align: right; white-space: normal; }
   td::before { content: attr(data-label); color: var(--faint); text-align: left; flex: none; }
-  td:first-child { font-weight: 600; }
+  td:first-child { font-weight: 600; } td:empty { display: none; }
 }
 @media print { body { padding: 0; font-size: 11pt; max-width: none; } a { color: inherit; } }
 """
@@ -50,6 +52,7 @@ def receipt_page(words: Words, receipt: Receipt, name: str) -> str:
         f'<p class="faint">{escape(_standing(words, receipt))}</p>',
         _sums(words, receipt),
         _section(words(N_("Line by line")), _lines(words, receipt)),
+        *_what_comes_next(words, receipt),
         _section(words(N_("What happened")), _facts(words, receipt)),
         _section(words(N_("Where these facts stand")), _sealed(words, receipt, name)),
     ]
@@ -103,18 +106,47 @@ def _section(title: str, content: str) -> str:
 
 
 def _lines(words: Words, receipt: Receipt) -> str:
-    heads = (N_("line"), N_("amount"), N_("owed"), N_("paid"), N_("unpaid"), N_("status"))
+    amounts = (N_("amount"), N_("owed"), N_("paid"), N_("unpaid"))
+    heads = (N_("line"), *amounts, N_("due on"), N_("status"))
     rows = [_line(words, receipt, line) for line in receipt.statement.lines]
-    return _table([words(head) for head in heads], rows, classes=("whole", *["money"] * 4, ""))
+    return _table(
+        [words(head) for head in heads], rows, classes=("whole", *["money"] * 4, "when", "")
+    )
 
 
 def _line(words: Words, receipt: Receipt, line: StatementLine) -> list[str]:
     said = words(explain.STATUSES[line.status])
-    if line.causes:
+    if line.causes and line.status in _ENDED:
         scheme = receipt.programme.scheme(receipt.statement.scheme)
         said = f"{said}: {explain.why(words, line.causes[0], line, scheme)}"
     amounts = (line.amount, line.owed, line.paid, line.unpaid)
-    return [line.line, *map(words.money, amounts), said]
+    due = words.day(line.due_on) if line.due_on else ""
+    return [line.line, *map(words.money, amounts), due, said]
+
+
+def _what_comes_next(words: Words, receipt: Receipt) -> Iterator[str]:
+    """Of the money that has not come: why, by when, who must act and how; lines of one cause together."""
+    by_cause: dict[Because, list[StatementLine]] = {}
+    for line in receipt.statement.lines:
+        if line.causes and line.status not in _ENDED:
+            by_cause.setdefault(line.causes[0], []).append(line)
+    scheme = receipt.programme.scheme(receipt.statement.scheme)
+    rows = [
+        [
+            words.listed(line.line for line in lines),
+            explain.why(words, because, lines[0], scheme),
+            explain.owner(words, because.owner),
+            explain.next_step(words, because),
+        ]
+        for because, lines in by_cause.items()
+    ]
+    heads = (N_("line"), N_("why"), N_("who must act"), N_("next step"))
+    if rows:
+        table = _table([words(head) for head in heads], rows, classes=("", "", "", ""))
+        yield _section(words(N_("What comes next")), table)
+
+
+_ENDED: Final = (Status.PAID, Status.FORFEITED)
 
 
 def _facts(words: Words, receipt: Receipt) -> str:
