@@ -18,6 +18,8 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import InvalidField, InvalidTimestamp, Refusal
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.facts import FACTS, Fact
+from prakerja_ledger.domain.fields import one_of
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import LONGEST_TEXT, in_wib, instant
 from prakerja_ledger.evidence.json_line import LONGEST_LINE, NotJson, load_object, overlong
@@ -109,8 +111,12 @@ def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
         if recorded_at < occurred_at:
             raise InvalidField(
                 field="recordedtime",
-                found=f"{envelope.recordedtime}, before time {envelope.time}",
-                expected="an instant not before time",
+                found=Phrase(
+                    "{recordedtime}, before time {time}",
+                    recordedtime=envelope.recordedtime,
+                    time=envelope.time,
+                ),
+                expected=Phrase("an instant not before time"),
             )
     if len(_pool) >= _MOST_SHARED:
         _pool.clear()
@@ -145,7 +151,7 @@ def _check_scheme(fact: Any, programme: Programme) -> None:
         raise InvalidField(
             field="scheme",
             found=repr(fact.scheme),
-            expected="one of " + ", ".join(programme.schemes),
+            expected=one_of(programme.schemes),
         )
 
 
@@ -210,13 +216,21 @@ def _check_field_names(kind: type[Fact], data: Mapping[str, Any]) -> None:
     for name, value in data.items():
         if name not in optional:
             raise InvalidField(
-                field=repr(name[:80]), found="unknown", expected=f"one of: {allowed}"
+                field=repr(name[:80]),
+                found=Phrase("unknown"),
+                expected=Phrase("one of: {allowed}", allowed=allowed),
             )
         if value is None:
-            raise InvalidField(field=name, found="null", expected="a value, or the field left out")
+            raise InvalidField(
+                field=name, found=Phrase("null"), expected=Phrase("a value, or the field left out")
+            )
     for name, may_be_absent in optional.items():
         if not may_be_absent and name not in data:
-            raise InvalidField(field=name, found="missing", expected=f"all of: {allowed}")
+            raise InvalidField(
+                field=name,
+                found=Phrase("missing"),
+                expected=Phrase("all of: {allowed}", allowed=allowed),
+            )
 
 
 def too_long() -> Refusal:
