@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gzip
+import json
 import pickle
 import re
 import sqlite3
@@ -175,6 +176,22 @@ def test_what_python_says_of_json_is_said_too(line, said):
     problem = caught.value.fields["problem"]
     assert problem.startswith(said)
     assert INDONESIAN.text(problem) != problem
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said", "in_indonesian"),
+    [
+        ({"id": 1}, "Expected `str`, got `int` - at `$.id`", "di `$.id` seharusnya `str`, bukan `int`"),
+        ({"id": ""}, "Expected `str` of length >= 1 - at `$.id`", "di `$.id` panjang `str` seharusnya >= 1"),
+        ({"id": "x" * 201}, "Expected `str` of length <= 200 - at `$.id`", "di `$.id` panjang `str` seharusnya <= 200"),
+        ({"specversion": "2"}, "Invalid enum value '2' - at `$.specversion`", "nilai '2' di `$.specversion` tidak sah"),
+        ({"data": []}, "Expected `object`, got `array` - at `$.data`", "di `$.data` seharusnya `object`, bukan `array`"),
+    ],
+)
+def test_what_the_decoder_says_of_an_envelope_is_said_too(spoilt, said, in_indonesian):
+    refusal = read_event(json.dumps({**json.loads(LINKED), **spoilt}).encode(), 1, KARTU_PRAKERJA)
+    assert refusal.fields["problem"] == said
+    assert INDONESIAN.refusal(refusal).startswith(f"atribut peristiwa salah: {in_indonesian}. ")
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -62,6 +62,17 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, 
     partitionkey: str | UnsetType = UNSET
 
 
+_WRONG_KIND = re.compile(
+    r"Expected `(?P<expected>\w+)`, got `(?P<found>\w+)` - at `(?P<at>[^`]+)`"
+).fullmatch
+_WRONG_LENGTH = re.compile(
+    r"Expected `str` of length (?P<length>[<>]= \d+) - at `(?P<at>[^`]+)`"
+).fullmatch
+_WRONG_WORD = re.compile(
+    r"Invalid enum value (?P<value>'.*') - at `(?P<at>[^`]+)`", re.DOTALL
+).fullmatch
+"""What msgspec says of an envelope that is wrong."""
+
 _TABLE: Final = frozenset(_Envelope.__struct_fields__) - set(KEPT_ATTRIBUTES)
 _REQUIRED: Final = tuple(
     name for name in _Envelope.__struct_fields__ if name in _TABLE and name != "recordedtime"
@@ -201,8 +212,19 @@ def _envelope(given: dict[str, Any]) -> _Envelope | Refusal:
         return _not_cloudevent(
             "the envelope is wrong: {problem}. Attributes are strings, source, id and subject of "
             "1 to 200 characters, specversion is 1.0, data is an object.",
-            problem=str(error),
+            problem=_of_msgspec(str(error)),
         )
+
+
+def _of_msgspec(said: str) -> str:
+    """What the decoder says of an envelope, as ours where it is one of the things that it says."""
+    if found := _WRONG_KIND(said):
+        return Phrase("Expected `{expected}`, got `{found}` - at `{at}`", **found.groupdict())
+    if found := _WRONG_LENGTH(said):
+        return Phrase("Expected `str` of length {length} - at `{at}`", **found.groupdict())
+    if found := _WRONG_WORD(said):
+        return Phrase("Invalid enum value {value} - at `{at}`", **found.groupdict())
+    return said
 
 
 def _not_cloudevent(template: str, **fields: Any) -> Refusal:
