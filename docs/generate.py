@@ -582,6 +582,10 @@ Every error that the package raises on purpose is a `PrakerjaLedgerError`. Each 
 does not change, `fields` (a mapping), and a text made of them: what happened, and what to do now.
 Words in braces are the fields.
 
+A field that holds a sentence, such as `problem` or `expected`, is a `Phrase`: a text that has a `template`
+and `fields` of its own, so that the command line says the whole error in one language. `str(error)` is
+English. What a driver, the operating system or a parser says is quoted as they say it.
+
 {table(("error", "is a", "`code`", "meaning", "text"), rows)}
 What is not in this table is a fault of the program, such as a `TypeError` for a field that a fact
 does not have.
@@ -611,6 +615,10 @@ def commands() -> str:
 The command line is the extra `cli` of the package. Results go to standard output, errors to standard
 error. On a terminal results are tables; in a pipe they are plain text. `NO_COLOR` is honoured. The
 [exit statuses](statuses.md#of-a-command-the-exit-status) are the same for every command.
+
+Results and errors are in the language of `--lang`, or of the locale. In English always are `--help`, what
+the command-line library says of options itself ("No such option", "Missing option"), what `doctor` finds,
+and the names and codes in JSON and CSV.
 
 ```text
 {help_of()}

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Final, Generic, Self, TypeVar
 
 from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.phrases import Phrase
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -36,7 +37,7 @@ class Helpers(Generic[Given, Answer]):
         rests_on: tuple[Any, ...],
         *,
         source: str,
-        advice: str,
+        advice: Phrase,
     ) -> None:
         self._begins: bytes = pickle.dumps((begin, rests_on), pickle.HIGHEST_PROTOCOL)
         self._source = source
@@ -80,7 +81,10 @@ class Helpers(Generic[Given, Answer]):
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise LedgerFault(
                 source=self._source,
-                problem=f"one of them has died, perhaps for want of memory. {self._advice}",
+                problem=Phrase(
+                    "one of them has died, perhaps for want of memory. {advice}",
+                    advice=self._advice,
+                ),
             ) from error
         if isinstance(answer, Exception):
             raise answer

@@ -2,9 +2,10 @@
 
 A message id is the English sentence itself, wherever the code defines one: `N_("…")`, the
 `template` of an error, and the template of a refusal (`Refusal(template=…)`, `illegal("…")`, `refused(code, "…")`,
-`unknown(…)` by its table, `NotJson("…")`, `_not_cloudevent("…")`). They are found by reading the
-source, not by running it, and a template that cannot be found out is an error here rather than a
-sentence that nobody translates.
+`unknown(…)` by its table, `NotJson("…")`, `_not_cloudevent("…")`), and of a text that one of them quotes
+(`Phrase("…")`). They are found by reading the source, not by running it, and a template that cannot be
+found out is an error here rather than a sentence that nobody translates. So is a text that an error
+quotes and that is no phrase.
 
 The files hold nothing that changes from run to run: no dates, no tool versions, no line numbers.
 """
@@ -40,8 +41,22 @@ CALLS: Final[Mapping[str, str | int]] = {
     "refused": 1,
     "NotJson": 0,
     "_not_cloudevent": 0,
+    "Phrase": 0,
 }
 """A call that holds a message id, and where in it: the place or the name of the argument."""
+
+QUOTED: Final[Mapping[str, frozenset[str]]] = {
+    "problem": frozenset(),
+    "expected": frozenset(),
+    "found": frozenset(),
+    "advice": frozenset(),
+    "kind": frozenset({"InvalidEvidence"}),
+}
+"""Names of what an error quotes, and of whom (of all, where none is named): texts of ours are phrases."""
+SHOWN: Final = frozenset(
+    {"UsageError", "fail", "BadRows", "BadOrder", "Damaged", "NoHistory", "NotForBulk"}
+)
+"""Calls whose first argument a person is shown."""
 
 
 class NotAMessage(Exception):
@@ -68,6 +83,11 @@ def messages_of(source: str, file: str) -> Iterator[str]:
     tree = ast.parse(source)
     constants = dict(_constants(tree))
     for node in sorted(ast.walk(tree), key=_place):
+        for quoted in filter(_is_plain, _quoted(node)):
+            raise NotAMessage(
+                f"{file}:{quoted.lineno}: {ast.unparse(quoted)} would be English amid another language. "
+                "Make it a Phrase; what comes from elsewhere is a field of one."
+            )
         given = _given(node)
         if given is None or _is_passed_on(given):
             continue
@@ -103,6 +123,30 @@ def _given(node: ast.AST) -> ast.expr | None:
             for _, value in (pair for pair in _class_attributes(node) if pair[0] == "template"):
                 return value
     return None
+
+
+def _quoted(node: ast.AST) -> Iterator[ast.expr]:
+    """What an error quotes, or a person is shown."""
+    if not isinstance(node, ast.Call):
+        return
+    called = ast.unparse(node.func)
+    name = called.rpartition(".")[2]
+    if name in SHOWN and called != "pytest.fail":
+        yield from node.args[:1]
+    for one in node.keywords:
+        whose = QUOTED.get(one.arg or "")
+        if whose is not None and (not whose or name in whose):
+            yield one.value
+
+
+def _is_plain(quoted: ast.expr) -> bool:
+    """Whether a text is written out, or put together, where a phrase belongs."""
+    match quoted:
+        case ast.Constant(value=str(text)):
+            return bool(text)
+        case ast.BinOp(left=one, right=other) | ast.IfExp(body=one, orelse=other):
+            return _is_plain(one) or _is_plain(other)
+    return isinstance(quoted, ast.JoinedStr)
 
 
 def _argument(call: ast.Call, where: str | int) -> ast.expr | None:

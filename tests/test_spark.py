@@ -15,6 +15,7 @@ import pytest
 
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.evidence.wire import write_event
+from prakerja_ledger.interfaces.cli.words import Words
 from prakerja_ledger.simulating.people import population
 from prakerja_ledger.simulating.writing import Simulation, write_lines
 from prakerja_ledger.spark.layout import Group, files_of, parts_of
@@ -199,8 +200,9 @@ def test_a_damaged_file_is_an_error_and_no_trace_of_an_executor(cluster, tmp_pat
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 3] ^= 0xFF
     path.write_bytes(whole)
-    with pytest.raises(UnreadableSource, match="damaged"):
+    with pytest.raises(UnreadableSource, match="damaged") as caught:
         list(engine(cluster, folder, view("2020-12-31")).statements())
+    assert "data Parquet rusak atau terpotong" in Words("id").error(caught.value)
 
 
 def test_a_foreign_file_is_refused_before_anything_is_started(tmp_path):

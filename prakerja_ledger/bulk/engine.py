@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prakerja_ledger.bulk.parts import parts
 from prakerja_ledger.bulk.rules import filled, query_for, tables_for
 from prakerja_ledger.bulk.setting import NotForBulk, Setting
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.reading.statement import AMOUNTS
 from prakerja_ledger.reading.view import View
@@ -30,7 +31,7 @@ BYTES_AN_EVENT: Final = 600
 PIECES: Final = 65_536
 """How many rows of text are taken at a time."""
 
-_SAME_NUMBER: Final = "two disbursements of one participant have one number"
+_SAME_NUMBER: Final = Phrase("two disbursements of one participant have one number")
 """What rule `instructed_and_settled` says of two ids of which the same number was made."""
 _FIRST_CAUSES: Final = (
     "LEFT JOIN causes c ON c.bit = first_cause(l.causes) "
@@ -59,7 +60,7 @@ def _for_the_law() -> Iterator[None]:
     try:
         yield
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-        raise NotForBulk("it holds a number too large") from error
+        raise NotForBulk(Phrase("it holds a number too large")) from error
     except duckdb.InvalidInputException as error:
         if _SAME_NUMBER not in str(error):
             raise

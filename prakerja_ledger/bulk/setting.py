@@ -10,6 +10,7 @@ from prakerja_ledger.bulk.parts import day_literal, parts
 from prakerja_ledger.bulk.rules import filled, read, steps
 from prakerja_ledger.bulk.tables import tables
 from prakerja_ledger.domain.facts import FACTS
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant, in_utc
 from prakerja_ledger.reading.view import View
@@ -107,7 +108,9 @@ class Setting:
         """Tell events of one instant apart."""
         self._step("ties")
         if self._first("SELECT max(tie) FROM ties") >= MOST_AT_ONCE:
-            raise NotForBulk("more of its events happened at one instant than are told apart")
+            raise NotForBulk(
+                Phrase("more of its events happened at one instant than are told apart")
+            )
         self._run(
             "UPDATE facts SET stamp = stamp + 2 * tie FROM ties "
             "WHERE facts.position = ties.position AND tie > 0"
@@ -125,11 +128,11 @@ class Setting:
 
     def _refuse(self) -> None:
         if self._count("events WHERE line IS NOT NULL"):
-            raise NotForBulk("some of its events are kept as lines")
+            raise NotForBulk(Phrase("some of its events are kept as lines"))
         if self._first(
             "SELECT count(*) <> count(DISTINCT who(subject)) FROM events WHERE kind = 'enrolled'"
         ):
-            raise NotForBulk("two of its participants have one number")
+            raise NotForBulk(Phrase("two of its participants have one number"))
 
     def _table(self, name: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")

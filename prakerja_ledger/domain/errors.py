@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from attrs import field, frozen
 
+from prakerja_ledger.domain.phrases import Phrase
+
 
 class PrakerjaLedgerError(Exception):
     """The root: every error that this package raises on purpose."""
@@ -23,7 +25,7 @@ class PrakerjaLedgerError(Exception):
     def __init__(self, **fields: Any) -> None:
         self.fields: Mapping[str, Any] = fields
         """What the text is made of, by name."""
-        super().__init__(self.template.format(**fields))
+        super().__init__(Phrase(self.template, **fields))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (type(self), dict(self.fields))

@@ -35,6 +35,7 @@ from prakerja_ledger.domain.fields import (
     to_revocation_reason,
     wrong,
 )
+from prakerja_ledger.domain.phrases import Phrase
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -47,7 +48,7 @@ class Course:
 
 def to_courses(value: Sequence[Course]) -> tuple[Course, ...]:
     """Distinct courses, each as it is or as JSON has it."""
-    expected = "a list of {course, institution} with distinct courses, at least one"
+    expected = Phrase("a list of {{course, institution}} with distinct courses, at least one")
     given: Sequence[Any] = value if isinstance(value, (list, tuple)) or is_several(value) else ()
     if not given:
         raise wrong("courses", value, expected)
@@ -216,8 +217,8 @@ class CourseRated(Fact, kind="course-rated"):
         if self.instructor is None and self.facilities is None and self.programme is None:
             raise InvalidField(
                 field="instructor",
-                found="absent, as are facilities and programme",
-                expected="at least one of the three",
+                found=Phrase("absent, as are facilities and programme"),
+                expected=Phrase("at least one of the three"),
             )
 
 

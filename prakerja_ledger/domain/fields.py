@@ -7,7 +7,7 @@ and so knows the one name of the fields that it serves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TypeGuard
 
@@ -15,11 +15,14 @@ from attrs import Attribute
 
 from prakerja_ledger.domain import vocabulary
 from prakerja_ledger.domain.errors import InvalidDate, InvalidField
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.time import LONGEST_TEXT, day, instant, instant_of, is_instant
 
 LARGEST_INTEGER: Final = 2**53 - 1
 """Beyond it a JSON number is not the same in every reader."""
 _LONGEST_SHOWN: Final = 60
+
+_A_NAME: Final = Phrase("a text of 1 to {longest} characters", longest=LONGEST_TEXT)
 
 Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
@@ -29,11 +32,16 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of more digits than Python writes out
-        return f"a {type(value).__name__} too large to show"
+        return Phrase("a {kind} too large to show", kind=type(value).__name__)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
-def wrong(field: str, value: object, expected: str) -> InvalidField:
+def one_of(words: Iterable[str]) -> Phrase:
+    """What is expected of a field that takes one of some words."""
+    return Phrase("one of {words}", words=", ".join(words))
+
+
+def wrong(field: str, value: object, expected: Phrase) -> InvalidField:
     """The error of a field that holds something else than it may."""
     return InvalidField(field=field, found=shown(value), expected=expected)
 
@@ -44,13 +52,13 @@ def wrong(field: str, value: object, expected: str) -> InvalidField:
 def is_text(_: object, attribute: Attribute[Any], value: object) -> None:
     """A text of 1 to 200 characters (code points)."""
     if type(value) is not str or not 0 < len(value) <= LONGEST_TEXT:
-        raise wrong(attribute.name, value, f"a text of 1 to {LONGEST_TEXT} characters")
+        raise wrong(attribute.name, value, _A_NAME)
 
 
 def is_flag(_: object, attribute: Attribute[Any], value: object) -> None:
     """True or false."""
     if value is not True and value is not False:
-        raise wrong(attribute.name, value, "true or false")
+        raise wrong(attribute.name, value, Phrase("true or false"))
 
 
 def is_integer(low: int, high: int = LARGEST_INTEGER) -> Validator:
@@ -58,7 +66,11 @@ def is_integer(low: int, high: int = LARGEST_INTEGER) -> Validator:
 
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
         if type(value) is not int or not low <= value <= high:
-            raise wrong(attribute.name, value, f"an integer from {low} to {high}")
+            raise wrong(
+                attribute.name,
+                value,
+                Phrase("an integer from {low} to {high}", low=low, high=high),
+            )
 
     return check
 
@@ -73,12 +85,12 @@ def is_one_of(words: Collection[str]) -> Validator:
 
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
         if not isinstance(value, str) or value not in words:
-            raise wrong(attribute.name, value, "one of " + ", ".join(words))
+            raise wrong(attribute.name, value, one_of(words))
 
     return check
 
 
-def is_made_of(kind: type | tuple[type, ...], expected: str) -> Validator:
+def is_made_of(kind: type | tuple[type, ...], expected: Phrase) -> Validator:
     """An object of a class, in the words of who has to give it."""
 
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -91,13 +103,13 @@ def is_made_of(kind: type | tuple[type, ...], expected: str) -> Validator:
 def is_name(_: object, attribute: Attribute[Any], value: object) -> None:
     """A text of 1 to 200 characters that can be written down: half a surrogate pair cannot."""
     if not _is_writable(value) or not 0 < len(value) <= LONGEST_TEXT:
-        raise wrong(attribute.name, value, f"a text of 1 to {LONGEST_TEXT} characters")
+        raise wrong(attribute.name, value, _A_NAME)
 
 
 def is_day(_: object, attribute: Attribute[Any], value: object) -> None:
     """A date; a moment is none, although Python says that a datetime is one."""
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise wrong(attribute.name, value, "a datetime.date without a time of day")
+        raise wrong(attribute.name, value, Phrase("a datetime.date without a time of day"))
 
 
 def is_moment(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -107,7 +119,7 @@ def is_moment(_: object, attribute: Attribute[Any], value: object) -> None:
     elif isinstance(value, datetime):
         instant_of(value)
     else:
-        raise wrong(attribute.name, value, "RFC 3339 with offset, or an aware datetime")
+        raise wrong(attribute.name, value, Phrase("RFC 3339 with offset, or an aware datetime"))
 
 
 def is_canonical(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -116,7 +128,9 @@ def is_canonical(_: object, attribute: Attribute[Any], value: object) -> None:
         raise wrong(
             attribute.name,
             value,
-            "an Instant, as prakerja_ledger.domain.time makes it with instant(...) or known_at(...)",
+            Phrase(
+                "an Instant, as prakerja_ledger.domain.time makes it with instant(...) or known_at(...)"
+            ),
         )
 
 
@@ -147,13 +161,15 @@ def _is_writable(value: object) -> TypeGuard[str]:
 def check_text(field: str, value: object) -> None:
     """Raise InvalidField unless an argument is a text that could be on record."""
     if not _is_writable(value):
-        raise wrong(field, value, "a text")
+        raise wrong(field, value, Phrase("a text"))
 
 
 def check_position(field: str, value: object) -> None:
     """Raise InvalidField unless an argument could be a position, or 0 for before the first."""
     if type(value) is not int or not 0 <= value <= LARGEST_INTEGER:
-        raise wrong(field, value, f"an integer from 0 to {LARGEST_INTEGER}")
+        raise wrong(
+            field, value, Phrase("an integer from {low} to {high}", low=0, high=LARGEST_INTEGER)
+        )
 
 
 # --- converters -----------------------------------------------------------------------------------
@@ -176,7 +192,7 @@ _OUTCOMES: Final = _known(vocabulary.COMPLAINT_OUTCOMES)
 
 
 def _no_word(field: str, value: object, words: Words) -> InvalidField:
-    return wrong(field, value, "one of " + ", ".join(words))
+    return wrong(field, value, one_of(words))
 
 
 def to_provider(value: str) -> str:
@@ -249,7 +265,7 @@ def to_effective(value: date | str) -> date:
             return day(value)
         except InvalidDate:
             pass
-    raise wrong("effective", value, "a real day, YYYY-MM-DD")
+    raise wrong("effective", value, Phrase("a real day, YYYY-MM-DD"))
 
 
 def to_platforms(value: Sequence[str]) -> tuple[str, ...]:
@@ -260,7 +276,8 @@ def to_platforms(value: Sequence[str]) -> tuple[str, ...]:
         or any(type(one) is not str or one not in _PLATFORMS for one in given)
         or len(set(given)) != len(given)
     ):
-        raise wrong("platforms", value, "a list of distinct words of " + ", ".join(_PLATFORMS))
+        words = ", ".join(_PLATFORMS)
+        raise wrong("platforms", value, Phrase("a list of distinct words of {words}", words=words))
     return tuple(given)
 
 

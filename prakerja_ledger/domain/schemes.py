@@ -27,6 +27,7 @@ from prakerja_ledger.domain.fields import (
     wrong,
 )
 from prakerja_ledger.domain.holidays import INDONESIA
+from prakerja_ledger.domain.phrases import Phrase
 
 Line = str
 """`training`, `post-training/1` … or `survey/1` …: one amount of one participant."""
@@ -52,13 +53,15 @@ class Instalments:
     """Whole rupiah."""
 
 
-_are_instalments: Final[Validator] = is_made_of(Instalments, "Instalments(count, each=rupiah)")
+_are_instalments: Final[Validator] = is_made_of(
+    Instalments, Phrase("Instalments(count, each=rupiah)")
+)
 _may_be_a_day: Final[Validator] = or_absent(is_day)
 
 
 def _are_texts(_: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
-        raise wrong(attribute.name, value, "a tuple of texts")
+        raise wrong(attribute.name, value, Phrase("a tuple of texts"))
 
 
 @frozen(kw_only=True, slots=False)
@@ -69,7 +72,9 @@ class Scheme:
     """
 
     id: str = field(validator=is_name)
-    waves: range = field(validator=is_made_of(range, "a range of waves, such as range(72, 80)"))
+    waves: range = field(
+        validator=is_made_of(range, Phrase("a range of waves, such as range(72, 80)"))
+    )
     """The intake waves it was made for; an open end is a very long range."""
     training_balance: int = field(validator=is_money(at_least=0))
     """To be spent on courses, never paid out."""
@@ -184,12 +189,12 @@ def _check_schemes(schemes: Iterable[object]) -> None:
     """Raise InvalidField unless each is one."""
     for one in schemes:
         if not isinstance(one, Scheme):
-            raise wrong("schemes", one, "a Scheme")
+            raise wrong("schemes", one, Phrase("a Scheme"))
 
 
 def _are_schemes(_: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, Mapping):
-        raise wrong(attribute.name, value, "a mapping of each scheme's id to the Scheme")
+        raise wrong(attribute.name, value, Phrase("a mapping of each scheme's id to the Scheme"))
     _check_schemes(value.values())
 
 
@@ -203,7 +208,7 @@ class Programme:
     schemes: Mapping[str, Scheme] = field(validator=_are_schemes)
     """Each scheme by its id."""
     calendar: WorkingCalendar = field(
-        default=INDONESIA, validator=is_made_of(WorkingCalendar, "a WorkingCalendar")
+        default=INDONESIA, validator=is_made_of(WorkingCalendar, Phrase("a WorkingCalendar"))
     )
 
     def scheme(self, scheme_id: str) -> Scheme:
@@ -223,7 +228,7 @@ class Programme:
 def check_programme(value: object) -> None:
     """Raise InvalidField unless a value is a programme."""
     if not isinstance(value, Programme):
-        raise wrong("programme", value, "a Programme, such as KARTU_PRAKERJA")
+        raise wrong("programme", value, Phrase("a Programme, such as KARTU_PRAKERJA"))
 
 
 KARTU_PRAKERJA: Final = Programme(

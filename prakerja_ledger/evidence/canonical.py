@@ -30,6 +30,7 @@ from msgspec import UNSET, Meta, UnsetType
 from prakerja_ledger.domain.errors import NotCanonical
 from prakerja_ledger.domain.facts import FIELD_NAMES
 from prakerja_ledger.domain.fields import LARGEST_INTEGER, shown
+from prakerja_ledger.domain.phrases import Phrase, phrase_of
 from prakerja_ledger.evidence.json_line import NotJson, load_object
 from prakerja_ledger.evidence.merkle import LEAF_PREFIX, leaf_hash
 
@@ -55,9 +56,11 @@ def canonical_json(value: Any, *, fractions: bool = False) -> bytes:
         _write(value, parts.append, fractions=fractions)
         return "".join(parts).encode()
     except UnicodeEncodeError:
-        raise NotCanonical(problem="half a surrogate pair stands for no character.") from None
+        raise NotCanonical(
+            problem=Phrase("half a surrogate pair stands for no character.")
+        ) from None
     except RecursionError:
-        raise NotCanonical(problem="it nests too deeply.") from None
+        raise NotCanonical(problem=Phrase("it nests too deeply.")) from None
 
 
 def _write(value: Any, write: Any, *, fractions: bool) -> None:
@@ -79,7 +82,7 @@ def _write(value: Any, write: Any, *, fractions: bool) -> None:
             _write(value[name], write, fractions=fractions)
         write("}" if value else "{}")
     else:
-        raise NotCanonical(problem=f"{shown(value)} is no JSON value.")
+        raise NotCanonical(problem=Phrase("{value} is no JSON value.", value=shown(value)))
 
 
 def _utf_16(name: str) -> bytes:
@@ -90,12 +93,16 @@ def _utf_16(name: str) -> bytes:
 def _number(value: float, *, fractions: bool) -> str:
     if isinstance(value, int):
         if abs(value) > LARGEST_INTEGER:
-            raise NotCanonical(problem=f"{shown(value)} is beyond 53 bits, and readers round it.")
+            raise NotCanonical(
+                problem=Phrase(
+                    "{value} is beyond 53 bits, and readers round it.", value=shown(value)
+                )
+            )
         return str(value)
     if not fractions:
-        raise NotCanonical(problem=f"{shown(value)} is no integer.")
+        raise NotCanonical(problem=Phrase("{value} is no integer.", value=shown(value)))
     if not math.isfinite(value):
-        raise NotCanonical(problem=f"{shown(value)} is no JSON number.")
+        raise NotCanonical(problem=Phrase("{value} is no JSON number.", value=shown(value)))
     return _double(value)
 
 
@@ -212,7 +219,7 @@ def _slowly_told(line: bytes) -> Told:
     try:
         given = load_object(line)
     except NotJson as error:
-        raise NotCanonical(problem=str(error)) from None
+        raise NotCanonical(problem=phrase_of(error)) from None
     event = canonical_json({name: given[name] for name in given if name in TABLE})
     kept = b""
     if given.keys() - TABLE:
@@ -222,7 +229,7 @@ def _slowly_told(line: bytes) -> Told:
         kept = b'"kept":' + canonical_json(texts) + b","
     named = [given.get(name) for name in Told._fields[1:]]
     if not all(isinstance(one, str) for one in named):
-        raise NotCanonical(problem="it has no source, id, type and subject that are texts.")
+        raise NotCanonical(problem=Phrase("it has no source, id, type and subject that are texts."))
     return Told(_BEFORE + event + _BEHIND + kept + b'"position":', *map(str, named))
 
 

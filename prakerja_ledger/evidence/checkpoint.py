@@ -27,6 +27,7 @@ from attrs import frozen
 
 from prakerja_ledger.domain.errors import InvalidEvidence
 from prakerja_ledger.domain.fields import LARGEST_INTEGER, shown
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.merkle import HASH_BYTES, leaf_hashes, root_of
 from prakerja_ledger.evidence.note import Note, SignatureKind, Signer, Verifier, decoded, encoded
 
@@ -81,7 +82,7 @@ class Checkpoint:
         """The checkpoint that a note's text is. Raises InvalidEvidence."""
         lines = text.removesuffix("\n").split("\n")
         if len(lines) < _LINES or not all(lines) or not text.endswith("\n"):
-            raise _no_checkpoint("it has not an origin, a size and a root, a line each.")
+            raise _no_checkpoint(Phrase("it has not an origin, a size and a root, a line each."))
         size = _number(lines[1])
         root = _root(lines[2])
         logs = _logs(lines[_LINES:])
@@ -90,10 +91,12 @@ class Checkpoint:
         if others and others[0].startswith(_ASIDES):
             asides = _head_of(others.pop(0).removeprefix(_ASIDES))
         if any(one.startswith((_SHARD, _ASIDES)) for one in others):
-            raise _no_checkpoint("its lines of shards are not 0, 1, 2 and so on, two or more.")
+            raise _no_checkpoint(
+                Phrase("its lines of shards are not 0, 1, 2 and so on, two or more.")
+            )
         read = cls(lines[0], logs or (Head(size, root),), asides, tuple(others))
         if (read.size, read.root) != (size, root):
-            raise _no_checkpoint("its size and its root are not those of its shards.")
+            raise _no_checkpoint(Phrase("its size and its root are not those of its shards."))
         return read
 
 
@@ -124,19 +127,26 @@ def _logs(lines: Iterable[str]) -> tuple[Head, ...]:
 
 def _number(text: str) -> int:
     if not _NUMBER.fullmatch(text) or int(text) > LARGEST_INTEGER:
-        raise _no_checkpoint(f"{shown(text)} is no number of events.")
+        raise _no_checkpoint(Phrase("{text} is no number of events.", text=shown(text)))
     return int(text)
 
 
 def _root(text: str) -> bytes:
-    root = decoded(text, "checkpoint")
+    root = decoded(text, Phrase("checkpoint"))
     if len(root) != HASH_BYTES:
-        raise _no_checkpoint(f"a root has {HASH_BYTES} bytes, and {shown(text)} has {len(root)}.")
+        raise _no_checkpoint(
+            Phrase(
+                "a root has {size} bytes, and {text} has {found}.",
+                size=HASH_BYTES,
+                text=shown(text),
+                found=len(root),
+            )
+        )
     return root
 
 
-def _no_checkpoint(problem: str) -> InvalidEvidence:
-    return InvalidEvidence(kind="checkpoint", problem=problem)
+def _no_checkpoint(problem: Phrase) -> InvalidEvidence:
+    return InvalidEvidence(kind=Phrase("checkpoint"), problem=problem)
 
 
 @frozen
@@ -179,7 +189,9 @@ def opened(data: bytes, verifiers: Iterable[Verifier]) -> Trusted:
     signatures = note.signed_by(verifiers)
     checkpoint = Checkpoint.read(note.text)
     if (checkpoint.origin, SignatureKind.ED25519) not in {(v.name, v.kind) for v, _ in signatures}:
-        raise _no_checkpoint(f"no key that is trusted signs for {shown(checkpoint.origin)}.")
+        raise _no_checkpoint(
+            Phrase("no key that is trusted signs for {origin}.", origin=shown(checkpoint.origin))
+        )
     witnesses = tuple(
         Witnessed(verifier.name, one.at)
         for verifier, one in signatures

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn
+
+from prakerja_ledger.domain.phrases import Phrase
 
 LONGEST_LINE: Final = 1_048_576
 """Bytes of a line, without its LF."""
@@ -23,13 +26,32 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 """A string needs no end to match: an open one full of escaped quotes is walked once, not once a quote."""
 
 
+_OF_PYTHON: Final[Mapping[str, Phrase]] = {
+    one: one
+    for one in (
+        Phrase("Expecting value"),
+        Phrase("Expecting property name enclosed in double quotes"),
+        Phrase("Expecting ':' delimiter"),
+        Phrase("Expecting ',' delimiter"),
+        Phrase("Illegal trailing comma before end of array"),
+        Phrase("Illegal trailing comma before end of object"),
+        Phrase("Unterminated string starting at"),
+        Phrase("Invalid control character at"),
+        Phrase("Invalid \\escape"),
+        Phrase("Invalid \\uXXXX escape"),
+        Phrase("Extra data"),
+    )
+}
+"""What Python's parser says of a line, as ours: it is few texts, and what people see most often."""
+
+
 class NotJson(ValueError):
     """The line is not one strict JSON object. Carries a sentence template and its fields."""
 
     def __init__(self, template: str, **fields: Any) -> None:
         self.template = template
         self.fields = fields
-        super().__init__(template.format(**fields))
+        super().__init__(Phrase(template, **fields))
 
 
 def load_object(line: bytes, *, longest: int = LONGEST_LINE) -> dict[str, Any]:
@@ -92,7 +114,7 @@ def _parse(text: str) -> Any:
         raise NotJson(
             "not JSON at character {at}: {problem}. Write one complete JSON object a line.",
             at=error.pos + 1,
-            problem=error.msg,
+            problem=_OF_PYTHON.get(error.msg, error.msg),
         ) from None
     except RecursionError:
         raise NotJson("the line nests too deeply. Flatten it.") from None

@@ -18,6 +18,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 
 from prakerja_ledger.domain.errors import InvalidEvidence
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
 from prakerja_ledger.evidence.merkle import HASH_BYTES, Nodes, Tree, hashes_in, leaf_hashes, root_of
 
@@ -162,7 +163,7 @@ class LeavesFile:
             self._levels.append(starts)
         if bytes(data[: len(FIRST_LINE)]) != FIRST_LINE or len(data) != at:
             raise InvalidEvidence(
-                kind="file of leaves", problem="it is not as long as it should be."
+                kind=Phrase("file of leaves"), problem=Phrase("it is not as long as it should be.")
             )
 
     def leaves(self) -> Sequence[Any] | None:

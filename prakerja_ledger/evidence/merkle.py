@@ -17,6 +17,7 @@ from struct import unpack
 from typing import Any, Final, Protocol
 
 from prakerja_ledger.domain.errors import InvalidEvidence
+from prakerja_ledger.domain.phrases import Phrase
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
@@ -190,12 +191,19 @@ def check_part(
     """
     if 0 <= start == end <= size:
         if part != EMPTY_ROOT or proof:
-            raise _refused("no leaves have one root, and that needs no proof.")
+            raise _refused(Phrase("no leaves have one root, and that needs no proof."))
         return
     if not is_part(start, end, size):
-        raise _refused(f"leaves {start} to {end} of {size} have no root of their own.")
+        raise _refused(
+            Phrase(
+                "leaves {start} to {end} of {size} have no root of their own.",
+                start=start,
+                end=end,
+                size=size,
+            )
+        )
     if any(len(one) != HASH_BYTES for one in proof):
-        raise _refused(f"a hash has {HASH_BYTES} bytes.")
+        raise _refused(Phrase("a hash has {size} bytes.", size=HASH_BYTES))
     steps, rest = _way_down(start, end, size)
     given = list(proof)
     seed = part
@@ -203,7 +211,10 @@ def check_part(
         seed = given.pop(0)
     if len(given) != len(steps):
         raise _refused(
-            f"it has {len(proof)} hashes, another number than this place in a tree needs."
+            Phrase(
+                "it has {count} hashes, another number than this place in a tree needs.",
+                count=len(proof),
+            )
         )
     before = whole = seed
     for (step, _, _), other in zip(reversed(steps), given, strict=True):
@@ -211,11 +222,11 @@ def check_part(
         if step == _Step.SHARED:
             before = node_hash(other, before)
     if before != part or whole != root:
-        raise _refused("its hashes lead to another root.")
+        raise _refused(Phrase("its hashes lead to another root."))
 
 
-def _refused(problem: str) -> InvalidEvidence:
-    return InvalidEvidence(kind="proof", problem=problem)
+def _refused(problem: Phrase) -> InvalidEvidence:
+    return InvalidEvidence(kind=Phrase("proof"), problem=problem)
 
 
 def inclusion_proof(nodes: Nodes, index: int, size: int) -> list[bytes]:
@@ -228,7 +239,7 @@ def check_inclusion(
 ) -> None:
     """Raise InvalidEvidence unless the proof shows a leaf's hash at that index of the tree."""
     if len(leaf) != HASH_BYTES:
-        raise _refused(f"a hash has {HASH_BYTES} bytes.")
+        raise _refused(Phrase("a hash has {size} bytes.", size=HASH_BYTES))
     check_part(index, index + 1, size, leaf, root, proof)
 
 
@@ -245,9 +256,11 @@ def check_consistency(
     That the empty tree is the beginning of every other tells nothing of that other, and is refused.
     """
     if old == 0 < new:
-        raise _refused("the empty tree is the beginning of every other, which proves nothing.")
+        raise _refused(
+            Phrase("the empty tree is the beginning of every other, which proves nothing.")
+        )
     if old_root != new_root and old == new:
-        raise _refused("two trees of one size have different roots.")
+        raise _refused(Phrase("two trees of one size have different roots."))
     check_part(0, old, new, old_root, new_root, proof)
 
 
@@ -256,5 +269,12 @@ def check_subtree_inclusion(
 ) -> None:
     """Raise InvalidEvidence unless a leaf stands at that index in the subtree of these leaves."""
     if not is_part(start, end, end) or not start <= index < end:
-        raise _refused(f"leaves {start} to {end} are no subtree that holds leaf {index}.")
+        raise _refused(
+            Phrase(
+                "leaves {start} to {end} are no subtree that holds leaf {index}.",
+                start=start,
+                end=end,
+                index=index,
+            )
+        )
     check_inclusion(index - start, end - start, leaf, root, proof)

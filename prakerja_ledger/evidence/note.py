@@ -21,6 +21,7 @@ from attrs import field, frozen
 
 from prakerja_ledger.domain.errors import InvalidEvidence
 from prakerja_ledger.domain.fields import shown
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence import signing
 
 LONGEST_NOTE: Final = 1 << 20
@@ -49,7 +50,7 @@ def decoded(text: str, kind: str) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     if not raw or encoded(raw) != text:
-        raise InvalidEvidence(kind=kind, problem=f"{shown(text)} is not base64.")
+        raise InvalidEvidence(kind=kind, problem=Phrase("{text} is not base64.", text=shown(text)))
     return raw
 
 
@@ -62,9 +63,12 @@ def check_key_name(name: str) -> str:
     """The name, if a key may have it. Raises InvalidEvidence."""
     if not name or "+" in name or any(one.isspace() or one < " " for one in name):
         raise InvalidEvidence(
-            kind="name of a key",
-            problem=f"{shown(name)} is empty, or has a space, a plus sign or a control character in "
-            "it. Write it like an address: ledger.example/2020.",
+            kind=Phrase("name of a key"),
+            problem=Phrase(
+                "{name} is empty, or has a space, a plus sign or a control character in it. Write it "
+                "like an address: ledger.example/2020.",
+                name=shown(name),
+            ),
         )
     return name
 
@@ -87,12 +91,18 @@ class Verifier:
     @classmethod
     def read(cls, text: str) -> Self:
         """The verifier key `NAME+ID+KEY`. Raises InvalidEvidence."""
-        kind, public, name, given_id = _key_of(text, "verifier key")
+        kind, public, name, given_id = _key_of(text, Phrase("verifier key"))
         if len(public) != signing.PUBLIC_BYTES:
-            raise _no_key("verifier key", f"its key has {len(public)} bytes, expected 32.")
+            raise _no_key(
+                Phrase("verifier key"),
+                Phrase("its key has {size} bytes, expected 32.", size=len(public)),
+            )
         read = cls(name, kind, public)
         if read.key_id.hex() != given_id:
-            raise _no_key("verifier key", f"its id is {given_id}, but that of its key is another.")
+            raise _no_key(
+                Phrase("verifier key"),
+                Phrase("its id is {id}, but that of its key is another.", id=given_id),
+            )
         return read
 
     def __str__(self) -> str:
@@ -119,13 +129,20 @@ class Signer:
     def read(cls, text: str) -> Self:
         """The private key that `secret` wrote. Raises InvalidEvidence, which shows nothing of it."""
         if not text.startswith(_PRIVATE):
-            raise _no_key("private key", f"it does not begin with {_PRIVATE}.")
-        kind, seed, name, given_id = _key_of(text.removeprefix(_PRIVATE).strip(), "private key")
+            raise _no_key(
+                Phrase("private key"), Phrase("it does not begin with {begins}.", begins=_PRIVATE)
+            )
+        kind, seed, name, given_id = _key_of(
+            text.removeprefix(_PRIVATE).strip(), Phrase("private key")
+        )
         if len(seed) != signing.SEED_BYTES:
-            raise _no_key("private key", f"its key has {len(seed)} bytes, expected 32.")
+            raise _no_key(
+                Phrase("private key"),
+                Phrase("its key has {size} bytes, expected 32.", size=len(seed)),
+            )
         read = cls._of(name, kind, seed)
         if read.verifier.key_id.hex() != given_id:
-            raise _no_key("private key", "its id is not that of its key.")
+            raise _no_key(Phrase("private key"), Phrase("its id is not that of its key."))
         return read
 
     def secret(self) -> str:
@@ -144,7 +161,7 @@ class Signer:
         return Signature(self.verifier.name, self.verifier.key_id, raw)
 
 
-def _key_of(text: str, kind: str) -> tuple[SignatureKind, bytes, str, str]:
+def _key_of(text: str, kind: Phrase) -> tuple[SignatureKind, bytes, str, str]:
     """The parts of a key in text. Nothing of them is shown: what looks like one may be a secret."""
     name, _, rest = text.partition("+")
     key_id, _, key = rest.partition("+")
@@ -154,11 +171,11 @@ def _key_of(text: str, kind: str) -> tuple[SignatureKind, bytes, str, str]:
         return SignatureKind(raw[0]), raw[1:], name, key_id
     except (InvalidEvidence, ValueError):
         raise _no_key(
-            kind, "it is not of the form NAME+ID+KEY, with an Ed25519 key in base64."
+            kind, Phrase("it is not of the form NAME+ID+KEY, with an Ed25519 key in base64.")
         ) from None
 
 
-def _no_key(kind: str, problem: str) -> InvalidEvidence:
+def _no_key(kind: Phrase, problem: Phrase) -> InvalidEvidence:
     return InvalidEvidence(kind=kind, problem=problem)
 
 
@@ -209,7 +226,7 @@ class Note:
         text, lines = _parts(data)
         signatures = tuple(map(_signature, lines))
         if len({(one.name, one.key_id) for one in signatures}) != len(signatures):
-            raise _no_note("a key signs it twice.")
+            raise _no_note(Phrase("a key signs it twice."))
         return cls(text, signatures)
 
     def __bytes__(self) -> bytes:
@@ -234,42 +251,46 @@ class Note:
             for one in self.signatures:
                 if one.is_of(verifier):
                     if not one.holds(verifier, self.text):
-                        raise _no_note(f"the signature of {verifier.name} does not fit its text.")
+                        raise _no_note(
+                            Phrase(
+                                "the signature of {name} does not fit its text.", name=verifier.name
+                            )
+                        )
                     found.append((verifier, one))
         if not found:
-            raise _no_note("none of the keys that are trusted signed it.")
+            raise _no_note(Phrase("none of the keys that are trusted signed it."))
         return found
 
 
 def _parts(data: bytes) -> tuple[str, Sequence[str]]:
     """The text and the signature lines."""
     if len(data) > LONGEST_NOTE:
-        raise _no_note(f"it is longer than {LONGEST_NOTE} bytes.")
+        raise _no_note(Phrase("it is longer than {longest} bytes.", longest=LONGEST_NOTE))
     try:
         whole = data.decode()
     except UnicodeDecodeError:
-        raise _no_note("it is not UTF-8.") from None
+        raise _no_note(Phrase("it is not UTF-8.")) from None
     if any(one < " " and one != "\n" for one in whole):
-        raise _no_note("there are control characters in it; its lines end in LF alone.")
+        raise _no_note(Phrase("there are control characters in it; its lines end in LF alone."))
     text, blank, below = whole.rpartition("\n\n")
     if not blank or not text or not below.endswith("\n"):
-        raise _no_note("it is not a text, an empty line, and lines of signatures.")
+        raise _no_note(Phrase("it is not a text, an empty line, and lines of signatures."))
     lines = below[:-1].split("\n")
     if len(lines) > MOST_SIGNATURES:
-        raise _no_note(f"it has more than {MOST_SIGNATURES} signatures.")
+        raise _no_note(Phrase("it has more than {most} signatures.", most=MOST_SIGNATURES))
     return f"{text}\n", lines
 
 
 def _signature(line: str) -> Signature:
     name, _, rest = line.removeprefix(_DASH).partition(" ")
     if not line.startswith(_DASH):
-        raise _no_note(f"{shown(line)} is no line of a signature.")
+        raise _no_note(Phrase("{line} is no line of a signature.", line=shown(line)))
     check_key_name(name)
-    raw = decoded(rest, "signed note")
+    raw = decoded(rest, Phrase("signed note"))
     if len(raw) <= _ID_BYTES:
-        raise _no_note(f"the signature of {name} is too short.")
+        raise _no_note(Phrase("the signature of {name} is too short.", name=name))
     return Signature(name, raw[:_ID_BYTES], raw[_ID_BYTES:])
 
 
-def _no_note(problem: str) -> InvalidEvidence:
-    return InvalidEvidence(kind="signed note", problem=problem)
+def _no_note(problem: Phrase) -> InvalidEvidence:
+    return InvalidEvidence(kind=Phrase("signed note"), problem=problem)

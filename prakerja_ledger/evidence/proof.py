@@ -20,6 +20,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import InvalidEvidence, NotCanonical
+from prakerja_ledger.domain.phrases import Phrase, phrase_of
 from prakerja_ledger.evidence.canonical import canonical_json, event_bytes
 from prakerja_ledger.evidence.checkpoint import Trusted, opened
 from prakerja_ledger.evidence.json_line import NotJson, load_object
@@ -103,19 +104,25 @@ def checked_proof(data: bytes, verifiers: Sequence[Verifier]) -> EventsProof | C
         return _checked_events(given, verifiers)
     if form == CONSISTENCY_FORMAT and given.keys() == {"checkpoint", "earlier", "format", "paths"}:
         return _checked_consistency(given, verifiers)
-    raise _no_proof(f"its format is neither {EVENTS_FORMAT} nor {CONSISTENCY_FORMAT}.")
+    raise _no_proof(
+        Phrase(
+            "its format is neither {events} nor {consistency}.",
+            events=EVENTS_FORMAT,
+            consistency=CONSISTENCY_FORMAT,
+        )
+    )
 
 
 def _object(data: bytes) -> dict[str, Any]:
     """Canonical JSON only: of one proof there is one file."""
     if len(data) > LONGEST_PROOF:
-        raise _no_proof(f"it is longer than {LONGEST_PROOF} bytes.")
+        raise _no_proof(Phrase("it is longer than {longest} bytes.", longest=LONGEST_PROOF))
     try:
         given = load_object(data, longest=LONGEST_PROOF)
         if canonical_json(given) + b"\n" != data:
-            raise _no_proof("it is not spelt in canonical JSON.")
+            raise _no_proof(Phrase("it is not spelt in canonical JSON."))
     except (NotJson, NotCanonical) as error:
-        raise _no_proof(str(error)) from None
+        raise _no_proof(phrase_of(error)) from None
     return given
 
 
@@ -124,16 +131,16 @@ def _checked_events(given: Mapping[str, Any], verifiers: Sequence[Verifier]) -> 
     logs = trusted.checkpoint.logs
     events = tuple(_event(one, len(logs)) for one in _list(given["events"]))
     if not events:
-        raise _no_proof("there is no event in it.")
+        raise _no_proof(Phrase("there is no event in it."))
     places = [(one.shard, one.position) for one in events]
     if places != sorted(set(places)):
-        raise _no_proof("its events are not each once, in the order of their positions.")
+        raise _no_proof(Phrase("its events are not each once, in the order of their positions."))
     for one in events:
         log = logs[one.shard]
         try:
             leaf = leaf_hash(event_bytes(one.line, one.position))
         except NotCanonical as error:
-            raise _no_proof(str(error)) from None
+            raise _no_proof(phrase_of(error)) from None
         check_inclusion(one.position - 1, log.size, leaf, log.root, one.path)
     return EventsProof(trusted, events)
 
@@ -141,12 +148,18 @@ def _checked_events(given: Mapping[str, Any], verifiers: Sequence[Verifier]) -> 
 def _event(given: Any, shards: int) -> ProvedEvent:
     names = {"line", "path", "position"} | ({"shard"} if shards > 1 else set())
     if not isinstance(given, dict) or given.keys() != names:
-        raise _no_proof("an event has other fields than " + ", ".join(sorted(names)) + ".")
+        raise _no_proof(
+            Phrase("an event has other fields than {names}.", names=", ".join(sorted(names)))
+        )
     shard, position, line = given.get("shard", 0), given["position"], given["line"]
     if type(shard) is not int or type(position) is not int or not isinstance(line, str):
-        raise _no_proof("shard and position are numbers, and a line is text.")
+        raise _no_proof(Phrase("shard and position are numbers, and a line is text."))
     if not (0 <= shard < shards and position >= 1):
-        raise _no_proof(f"there is no position {position} of shard {shard}.")
+        raise _no_proof(
+            Phrase(
+                "there is no position {position} of shard {shard}.", position=position, shard=shard
+            )
+        )
     return ProvedEvent(shard, position, line.encode(), _path(given["path"]))
 
 
@@ -158,7 +171,7 @@ def _checked_consistency(
     paths = [_path(one) for one in _list(given["paths"])]
     old, new = earlier.checkpoint, later.checkpoint
     if old.origin != new.origin or not len(old.logs) == len(new.logs) == len(paths):
-        raise _no_proof("its checkpoints are of different logs.")
+        raise _no_proof(Phrase("its checkpoints are of different logs."))
     for low, high, path in zip(old.logs, new.logs, paths, strict=True):
         if low.size == 0 and low.root == EMPTY_ROOT and not path:
             continue
@@ -168,21 +181,21 @@ def _checked_consistency(
 
 def _trusted(text: Any, verifiers: Sequence[Verifier]) -> Trusted:
     if not isinstance(text, str):
-        raise _no_proof("a checkpoint is text.")
+        raise _no_proof(Phrase("a checkpoint is text."))
     return opened(text.encode(), verifiers)
 
 
 def _path(given: Any) -> tuple[bytes, ...]:
     if not all(isinstance(one, str) for one in _list(given)):
-        raise _no_proof("a hash is text.")
-    return tuple(decoded(one, "proof") for one in given)
+        raise _no_proof(Phrase("a hash is text."))
+    return tuple(decoded(one, Phrase("proof")) for one in given)
 
 
 def _list(given: Any) -> list[Any]:
     if not isinstance(given, list):
-        raise _no_proof("a list is missing.")
+        raise _no_proof(Phrase("a list is missing."))
     return given
 
 
-def _no_proof(problem: str) -> InvalidEvidence:
-    return InvalidEvidence(kind="proof", problem=problem)
+def _no_proof(problem: Phrase) -> InvalidEvidence:
+    return InvalidEvidence(kind=Phrase("proof"), problem=problem)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 
 SEED_BYTES: Final = 32
 PUBLIC_BYTES: Final = 32
@@ -21,8 +22,10 @@ def _ed25519() -> Any:
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415  # an extra
     except ModuleNotFoundError:
         raise UnreadableSource(
-            source="Ed25519 keys and signatures",
-            problem="they need the package cryptography: pip install 'prakerja-ledger[seal]'.",
+            source=Phrase("Ed25519 keys and signatures"),
+            problem=Phrase(
+                "they need the package cryptography: pip install 'prakerja-ledger[seal]'."
+            ),
         ) from None
     return ed25519
 

@@ -18,6 +18,8 @@ from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import InvalidField, InvalidTimestamp, Refusal
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.facts import FACTS, Fact
+from prakerja_ledger.domain.fields import one_of
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import LONGEST_TEXT, in_wib, instant
 from prakerja_ledger.evidence.json_line import LONGEST_LINE, NotJson, load_object, overlong
@@ -59,6 +61,17 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, 
     sequence: str | UnsetType = UNSET
     partitionkey: str | UnsetType = UNSET
 
+
+_WRONG_KIND = re.compile(
+    r"Expected `(?P<expected>\w+)`, got `(?P<found>\w+)` - at `(?P<at>[^`]+)`"
+).fullmatch
+_WRONG_LENGTH = re.compile(
+    r"Expected `str` of length (?P<length>[<>]= \d+) - at `(?P<at>[^`]+)`"
+).fullmatch
+_WRONG_WORD = re.compile(
+    r"Invalid enum value (?P<value>'.*') - at `(?P<at>[^`]+)`", re.DOTALL
+).fullmatch
+"""What msgspec says of an envelope that is wrong."""
 
 _TABLE: Final = frozenset(_Envelope.__struct_fields__) - set(KEPT_ATTRIBUTES)
 _REQUIRED: Final = tuple(
@@ -109,8 +122,12 @@ def _event(envelope: _Envelope, position: int, programme: Programme) -> Event:
         if recorded_at < occurred_at:
             raise InvalidField(
                 field="recordedtime",
-                found=f"{envelope.recordedtime}, before time {envelope.time}",
-                expected="an instant not before time",
+                found=Phrase(
+                    "{recordedtime}, before time {time}",
+                    recordedtime=envelope.recordedtime,
+                    time=envelope.time,
+                ),
+                expected=Phrase("an instant not before time"),
             )
     if len(_pool) >= _MOST_SHARED:
         _pool.clear()
@@ -145,7 +162,7 @@ def _check_scheme(fact: Any, programme: Programme) -> None:
         raise InvalidField(
             field="scheme",
             found=repr(fact.scheme),
-            expected="one of " + ", ".join(programme.schemes),
+            expected=one_of(programme.schemes),
         )
 
 
@@ -195,8 +212,19 @@ def _envelope(given: dict[str, Any]) -> _Envelope | Refusal:
         return _not_cloudevent(
             "the envelope is wrong: {problem}. Attributes are strings, source, id and subject of "
             "1 to 200 characters, specversion is 1.0, data is an object.",
-            problem=str(error),
+            problem=_of_msgspec(str(error)),
         )
+
+
+def _of_msgspec(said: str) -> str:
+    """What the decoder says of an envelope, as ours where it is one of the things that it says."""
+    if found := _WRONG_KIND(said):
+        return Phrase("Expected `{expected}`, got `{found}` - at `{at}`", **found.groupdict())
+    if found := _WRONG_LENGTH(said):
+        return Phrase("Expected `str` of length {length} - at `{at}`", **found.groupdict())
+    if found := _WRONG_WORD(said):
+        return Phrase("Invalid enum value {value} - at `{at}`", **found.groupdict())
+    return said
 
 
 def _not_cloudevent(template: str, **fields: Any) -> Refusal:
@@ -210,13 +238,21 @@ def _check_field_names(kind: type[Fact], data: Mapping[str, Any]) -> None:
     for name, value in data.items():
         if name not in optional:
             raise InvalidField(
-                field=repr(name[:80]), found="unknown", expected=f"one of: {allowed}"
+                field=repr(name[:80]),
+                found=Phrase("unknown"),
+                expected=Phrase("one of: {allowed}", allowed=allowed),
             )
         if value is None:
-            raise InvalidField(field=name, found="null", expected="a value, or the field left out")
+            raise InvalidField(
+                field=name, found=Phrase("null"), expected=Phrase("a value, or the field left out")
+            )
     for name, may_be_absent in optional.items():
         if not may_be_absent and name not in data:
-            raise InvalidField(field=name, found="missing", expected=f"all of: {allowed}")
+            raise InvalidField(
+                field=name,
+                found=Phrase("missing"),
+                expected=Phrase("all of: {allowed}", allowed=allowed),
+            )
 
 
 def too_long() -> Refusal:

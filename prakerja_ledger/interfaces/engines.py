@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from attrs import define
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase, text_of
 from prakerja_ledger.domain.register import Outcome
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.interfaces.asked import Asked, Engine
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 LARGE: Final = 200_000
 """Rows of a Parquet history from which set operations answer by themselves."""
 _LONGEST_REASON: Final = 200
-_SPARK: Final = "It needs Java 17 or later, and: pip install 'prakerja-ledger[spark]'."
-_EXTRA: Final = "it needs the package duckdb: pip install 'prakerja-ledger[bulk]'."
+_SPARK: Final = Phrase("It needs Java 17 or later, and: pip install 'prakerja-ledger[spark]'.")
+_EXTRA: Final = Phrase("it needs the package duckdb: pip install 'prakerja-ledger[bulk]'.")
 
 
 class Answers(Protocol):
@@ -133,10 +134,22 @@ def on_cluster(source: str, programme: Programme, view: View, asked: Asked) -> S
             is_vouched=_is_vouched(source, programme),
         )
     except PySparkException as error:
-        said = " ".join(str(error).split())[:_LONGEST_REASON]
+        said = _reason(error)
         raise UnreadableSource(
-            source=source, problem=f"Spark does not run on {asked.master}: {said}. {_SPARK}"
+            source=source,
+            problem=Phrase(
+                "Spark does not run on {master}: {said}. {needs}",
+                master=asked.master,
+                said=said,
+                needs=_SPARK,
+            ),
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """What was said, on one line and not too long of it."""
+    said = text_of(error)
+    return said if isinstance(said, Phrase) else " ".join(said.split())[:_LONGEST_REASON]
 
 
 def _is_vouched(source: str, programme: Programme) -> bool:
@@ -334,12 +347,15 @@ def _set_out(
     except duckdb.OutOfMemoryException:
         raise UnreadableSource(
             source=history.name,
-            problem=f"it does not fit into a --memory-limit of {asked.memory_limit}. Give it more, "
-            "or room on the disk of the temporary folder (TMPDIR).",
+            problem=Phrase(
+                "it does not fit into a --memory-limit of {limit}. Give it more, or room on the disk of "
+                "the temporary folder (TMPDIR).",
+                limit=asked.memory_limit,
+            ),
         ) from None
     except (duckdb.InterruptException, RuntimeError) as error:
         if "interrupt" not in str(error).lower():
             raise
         raise KeyboardInterrupt from None  # a signal that reached DuckDB while rows were fetched
     except (NotForBulk, duckdb.Error) as error:
-        raise OtherEngine(" ".join(str(error).split())[:_LONGEST_REASON]) from error
+        raise OtherEngine(_reason(error)) from error

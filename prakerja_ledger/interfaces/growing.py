@@ -12,6 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import LedgerFault, NotAsSealed, NotCanonical
+from prakerja_ledger.domain.phrases import Phrase, phrase_of
 from prakerja_ledger.evidence.canonical import Told, at_position, run_of_leaves
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Head
 from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, kept_logs
@@ -65,7 +66,9 @@ def grown(
     """
     heads = after.checkpoint.logs if after else (_NOTHING,) * shards
     if len(heads) != shards:
-        raise NotAsSealed(source=source.name, problem="the checkpoint is of another ledger.")
+        raise NotAsSealed(
+            source=source.name, problem=Phrase("the checkpoint is of another ledger.")
+        )
     stops = [(head.size,) for head in heads]
     with kept_logs([*stops, ()], keep=keep) as (*logs, asides):
         if isinstance(source, LedgerLogs) and source.claims:
@@ -79,8 +82,10 @@ def grown(
             if log.head().size < head.size or (head.size and log.roots[head.size] != head.root):
                 raise NotAsSealed(
                     source=source.name,
-                    problem="it, or the file of leaves, does not begin with what the earlier "
-                    "checkpoint says. Nothing was sealed; verify tells where it differs.",
+                    problem=Phrase(
+                        "it, or the file of leaves, does not begin with what the earlier checkpoint says. "
+                        "Nothing was sealed; verify tells where it differs."
+                    ),
                 )
         asides.append_hashes([one.leaf for one in source.asides])
         yield Grown(logs, asides)
@@ -96,7 +101,7 @@ def _grow_at_once(source: LedgerLogs, log: GrowingLog, processes: int) -> None:
         _append(source, log, map(own, spans))
         return
     with Helpers(
-        others, _hasher, (source.url,), source=source.name, advice="Nothing was sealed."
+        others, _hasher, (source.url,), source=source.name, advice=Phrase("Nothing was sealed.")
     ) as helpers:
         _append(source, log, _shared_out(spans, own, helpers.ask, 4 * others))
 
@@ -151,7 +156,12 @@ def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
     """The hashes of the leaves behind a position, up to another. Raises LedgerFault."""
     lines = looking.bare((span[0],), (span[1],))
     if len(lines) != span[1] - span[0]:
-        raise _unsealable(name, f"of positions {span[0] + 1} to {span[1]} some are missing.")
+        raise _unsealable(
+            name,
+            Phrase(
+                "of positions {first} to {last} some are missing.", first=span[0] + 1, last=span[1]
+            ),
+        )
     hashes: list[bytes] = []
     for start in range(0, len(lines), _RUN):
         run = lines[start : start + _RUN]
@@ -159,7 +169,9 @@ def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
         try:
             hashes += run_of_leaves(run, at + 1)
         except NotCanonical as error:
-            raise _unsealable(name, f"behind position {at}, {error}") from error
+            raise _unsealable(
+                name, Phrase("behind position {at}, {error}", at=at, error=phrase_of(error))
+            ) from error
     return b"".join(hashes)
 
 
@@ -174,11 +186,19 @@ def sound_events(source: Logs) -> Iterator[tuple[int, bytes, Told]]:
     """What is recorded, with its place. Raises LedgerFault where that is no event, or filed as another."""
     for place, line, event in source.events():
         if event is None:
-            raise _unsealable(source.name, f"what stands at {place} is no event.")
+            raise _unsealable(
+                source.name, Phrase("what stands at {place} is no event.", place=place)
+            )
         yield place, line, event
     for place, wrong in getattr(source, "misfiled", ()):
-        raise _unsealable(source.name, f"position {place} is filed under a wrong {wrong}.")
+        raise _unsealable(
+            source.name,
+            Phrase("position {place} is filed under a wrong {wrong}.", place=place, wrong=wrong),
+        )
 
 
-def _unsealable(name: str, problem: str) -> LedgerFault:
-    return LedgerFault(source=name, problem=f"{problem} Nothing was sealed; look into it first.")
+def _unsealable(name: str, problem: Phrase) -> LedgerFault:
+    return LedgerFault(
+        source=name,
+        problem=Phrase("{problem} Nothing was sealed; look into it first.", problem=problem),
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase, text_of
 from prakerja_ledger.evidence.json_line import LONGEST_LINE
 from prakerja_ledger.interfaces.columnar.sniffing import MAGICS
 
@@ -66,19 +67,21 @@ def lines_of(path: str) -> Iterator[Line]:
         raise UnreadableSource(source=path, problem=_explained(error, count)) from None
 
 
-def _explained(error: Exception, lines: int) -> str:
+def _explained(error: Exception, lines: int) -> str | Phrase:
     import gzip  # noqa: PLC0415  # only for files that need it
 
     if isinstance(error, FileNotFoundError):
-        return "there is no such file. Check the path."
+        return Phrase("there is no such file. Check the path.")
     if isinstance(error, IsADirectoryError):
-        return "it is a folder. Name a history file."
+        return Phrase("it is a folder. Name a history file.")
     if isinstance(error, PermissionError):
-        return "no permission to read it."
+        return Phrase("no permission to read it.")
     if lines or isinstance(error, (EOFError, zlib.error, _Truncated, gzip.BadGzipFile)):
-        return (
-            f"the compressed data is damaged or cut short after line {lines} ({error}). Fetch the "
-            "file again; what was imported before stays recorded."
+        return Phrase(
+            "the compressed data is damaged or cut short after line {lines} ({error}). Fetch the file "
+            "again; what was imported before stays recorded.",
+            lines=lines,
+            error=text_of(error),
         )
     return f"{error.strerror or error}" if isinstance(error, OSError) else str(error)
 
@@ -122,7 +125,9 @@ def _decompressed(file: IO[bytes]) -> Iterator[bytes]:
     except ModuleNotFoundError:
         raise UnreadableSource(
             source=file.name,
-            problem="reading .zst needs the package zstandard: pip install 'prakerja-ledger[zstd]'.",
+            problem=Phrase(
+                "reading .zst needs the package zstandard: pip install 'prakerja-ledger[zstd]'."
+            ),
         ) from None
     decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
     frame = decompressor.decompressobj()
@@ -140,7 +145,7 @@ def _decompressed(file: IO[bytes]) -> Iterator[bytes]:
     except zstandard.ZstdError as error:
         raise _Truncated(str(error)) from None
     if begun:
-        raise _Truncated("the last frame is incomplete")
+        raise _Truncated(Phrase("the last frame is incomplete"))
 
 
 def _no_parquet(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
@@ -149,8 +154,10 @@ def _no_parquet(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
         if not number and block.startswith(MAGICS):
             raise UnreadableSource(
                 source=path,
-                problem="it is a Parquet file that comes as a stream or compressed. Name the file "
-                "itself: a Parquet file is read from its end.",
+                problem=Phrase(
+                    "it is a Parquet file that comes as a stream or compressed. Name the file itself: a "
+                    "Parquet file is read from its end."
+                ),
             )
         yield block
 

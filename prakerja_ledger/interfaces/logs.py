@@ -19,6 +19,7 @@ from prakerja_ledger.domain.errors import (
     UnreadableSource,
 )
 from prakerja_ledger.domain.facts import EventVoided, type_of
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.register import Recorded
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.evidence.canonical import Told, told
@@ -238,7 +239,11 @@ def examined(source: Logs) -> Iterator[Callable[[], str]]:
         yield source.damage
         return
     with Helpers(
-        1, _examiner, (source.url,), source=source.name, advice="It was not verified to its end."
+        1,
+        _examiner,
+        (source.url,),
+        source=source.name,
+        advice=Phrase("It was not verified to its end."),
     ) as helpers:
         yield helpers.ask(None).result
 
@@ -263,7 +268,7 @@ def open_logs(
         # a pipe would be found cut where the second look begins
         if source == STANDARD_INPUT or Path(source).is_fifo() or Path(source).is_char_device():
             raise UnreadableSource(
-                source=source, problem="it is read more than once here. Name a file."
+                source=source, problem=Phrase("it is read more than once here. Name a file.")
             )
         with without_collection():
             yield FileLogs(source, programme, tick)

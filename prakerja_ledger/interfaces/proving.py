@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from attrs import define, field, frozen
 
 from prakerja_ledger.domain.errors import NotAsSealed
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.canonical import Told, at_position, event_bytes
 from prakerja_ledger.evidence.checkpoint import Checkpoint
 from prakerja_ledger.evidence.leaves import GrowingLog, LeavesFile, kept_logs
@@ -124,13 +125,15 @@ def consistency_proved(
     Raises NotAsSealed where the source does not begin with what was sealed, then and later.
     """
     if earlier.origin != later.origin:
-        raise NotAsSealed(source=source.name, problem="the checkpoints are of different ledgers.")
+        raise NotAsSealed(
+            source=source.name, problem=Phrase("the checkpoints are of different ledgers.")
+        )
     paths: list[Sequence[bytes]] = []
     with _read(source, [later, earlier], lambda *_: False) as (logs, _):
         for log, low, high in zip(logs, earlier.logs, later.logs, strict=True):
             if low.size > high.size:
                 raise NotAsSealed(
-                    source=source.name, problem="the earlier checkpoint has more events."
+                    source=source.name, problem=Phrase("the earlier checkpoint has more events.")
                 )
             paths += _proofs(log, high.size, [(0, low.size)]) if low.size else [()]
     return paths
@@ -143,7 +146,9 @@ def _read(
     """The logs with the hashes of their leaves, and the wanted events."""
     counts = {len(one.logs) for one in checkpoints} | {source.shards} - {None}
     if len(counts) > 1:
-        raise NotAsSealed(source=source.name, problem="the checkpoint is of another ledger.")
+        raise NotAsSealed(
+            source=source.name, problem=Phrase("the checkpoint is of another ledger.")
+        )
     shards = len(checkpoints[0].logs)
     sizes = [[one.logs[at].size for one in checkpoints] for at in range(shards)]
     with kept_logs(sizes) as logs:
@@ -151,7 +156,8 @@ def _read(
         for place, line, event in source.events():
             if event is None:
                 raise NotAsSealed(
-                    source=source.name, problem=f"what stands at {place} is no event."
+                    source=source.name,
+                    problem=Phrase("what stands at {place} is no event.", place=place),
                 )
             shard = source.shard(place, event, shards) if shards > 1 else 0
             position = logs[shard].size + 1
@@ -169,8 +175,9 @@ def _check_roots(source: Logs, logs: Sequence[GrowingLog], checkpoint: Checkpoin
         if head.root != (log.roots.get(head.size) if head.size else EMPTY_ROOT):
             raise NotAsSealed(
                 source=source.name,
-                problem="it does not begin with what the checkpoint says. verify tells where it "
-                "differs.",
+                problem=Phrase(
+                    "it does not begin with what the checkpoint says. verify tells where it differs."
+                ),
             )
 
 

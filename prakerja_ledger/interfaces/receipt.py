@@ -28,6 +28,7 @@ from prakerja_ledger.domain.errors import (
 )
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT
 from prakerja_ledger.domain.fields import shown
+from prakerja_ledger.domain.phrases import Phrase, phrase_of
 from prakerja_ledger.domain.register import Recorded, Register
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Participant
@@ -94,9 +95,12 @@ def make_receipt(
     found, statement = _worked_out(proved, participant, view, history.programme)
     if statement_json(statement) != statement_json(evaluation.statement(record)):
         raise InvalidEvidence(
-            kind="checkpoint",
-            problem=f"of {shown(participant)} more was recorded after it, on which the statement of that day "
-            "rests. Seal the history anew, or ask for what was known then (--known-at).",
+            kind=Phrase("checkpoint"),
+            problem=Phrase(
+                "of {participant} more was recorded after it, on which the statement of that day rests. "
+                "Seal the history anew, or ask for what was known then (--known-at).",
+                participant=shown(participant),
+            ),
         )
     data = canonical_json(
         {
@@ -131,18 +135,20 @@ def checked_receipt(data: bytes, verifiers: Sequence[Verifier], programme: Progr
     given = _object(data)
     proof = checked_proof(canonical_json(given["proof"]) + b"\n", verifiers)
     if not isinstance(proof, EventsProof):
-        raise _no_receipt("its proof is of no events.")
+        raise _no_receipt(Phrase("its proof is of no events."))
     view, name = _view(given), given["participant"]
     if not isinstance(name, str):
-        raise _no_receipt("its participant is no text.")
+        raise _no_receipt(Phrase("its participant is no text."))
     try:
         participant, statement = _worked_out(proof.events, name, view, programme)
     except InvalidEvidence:
         raise
     except PrakerjaLedgerError as error:
-        raise _no_receipt(f"no statement follows from its events: {error}") from None
+        raise _no_receipt(
+            Phrase("no statement follows from its events: {error}", error=phrase_of(error))
+        ) from None
     if json.loads(statement_json(statement)) != given["statement"]:
-        raise _no_receipt("its statement does not follow from its events.")
+        raise _no_receipt(Phrase("its statement does not follow from its events."))
     return Receipt(participant, view, programme, statement, proof, proof.trusted.note, data)
 
 
@@ -151,11 +157,11 @@ def _object(data: bytes) -> dict[str, Any]:
     try:
         given = load_object(data, longest=LONGEST_PROOF)
         if canonical_json(given) + b"\n" != data:
-            raise _no_receipt("it is not spelt in canonical JSON.")
+            raise _no_receipt(Phrase("it is not spelt in canonical JSON."))
     except (NotJson, NotCanonical) as error:
-        raise _no_receipt(str(error)) from None
+        raise _no_receipt(phrase_of(error)) from None
     if given.keys() != _FIELDS or given["format"] != FORMAT or not isinstance(given["proof"], dict):
-        raise _no_receipt(f"it is not of format {FORMAT}.")
+        raise _no_receipt(Phrase("it is not of format {format}.", format=FORMAT))
     return given
 
 
@@ -164,7 +170,7 @@ def _view(given: dict[str, Any]) -> View:
         as_of: date = day(given["as_of"])
         known_at: Instant | None = None if given["known_at"] is None else instant(given["known_at"])
     except (PrakerjaLedgerError, TypeError, ValueError, AttributeError):
-        raise _no_receipt("its days are no days.") from None
+        raise _no_receipt(Phrase("its days are no days.")) from None
     return View(as_of=as_of, known_at=known_at)
 
 
@@ -178,7 +184,10 @@ def _worked_out(
         outcome = event if isinstance(event, Refusal) else register.record(event)
         if not isinstance(outcome, Recorded):
             raise _no_receipt(
-                f"the event at position {one.position} does not follow from the others."
+                Phrase(
+                    "the event at position {position} does not follow from the others.",
+                    position=one.position,
+                )
             )
     evaluation = Evaluation(
         participants=register.participants,
@@ -199,5 +208,5 @@ def _in_order(proved: Sequence[ProvedEvent], participant: str) -> list[ProvedEve
     return sorted(proved, key=lambda one: (own[one], one.shard, one.position))
 
 
-def _no_receipt(problem: str) -> InvalidEvidence:
-    return InvalidEvidence(kind="receipt", problem=problem)
+def _no_receipt(problem: Phrase) -> InvalidEvidence:
+    return InvalidEvidence(kind=Phrase("receipt"), problem=problem)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from prakerja_ledger.domain.errors import InvalidEvidence
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.breaks import Break, BreakCode
 from prakerja_ledger.evidence.canonical import at_position
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Trusted
@@ -113,8 +114,8 @@ def _shards(source: Logs, given: Sequence[Given]) -> int:
     origins = {one.checkpoint.origin for one in given}
     if len(counts) > 1 or len(origins) > 1:
         raise InvalidEvidence(
-            kind="set of checkpoints",
-            problem="they are of several logs, or the ledger has another number of shards.",
+            kind=Phrase("set of checkpoints"),
+            problem=Phrase("they are of several logs, or the ledger has another number of shards."),
         )
     return counts.pop()
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from attrs import define, field
 
 from prakerja_ledger.domain.errors import Refusal
+from prakerja_ledger.domain.phrases import as_json, from_json
 from prakerja_ledger.domain.register import Outcome, Recorded
 
 
@@ -82,7 +83,8 @@ class Bookmark:
             self.digest.update(number, line)
             self.number = number
             if isinstance(outcome, Refusal):
-                aside.append((number, outcome.code, outcome.template, outcome.fields))
+                kept = {name: as_json(value) for name, value in outcome.fields.items()}
+                aside.append((number, outcome.code, outcome.template, kept))
             elif isinstance(outcome, Recorded):
                 self.recorded += 1
             else:
@@ -113,7 +115,8 @@ class Bookmark:
 def quarantined(note: str) -> Iterator[tuple[int, Refusal]]:
     """The lines that a note tells of, and why each was quarantined."""
     for number, code, template, fields in json.loads(note):
-        yield number, Refusal(code=code, template=template, fields=fields)
+        read = {name: from_json(value) for name, value in fields.items()}
+        yield number, Refusal(code=code, template=template, fields=read)
 
 
 def kept(text: str | None) -> dict[str, Any] | None:

@@ -14,15 +14,20 @@ from attrs import Attribute, field, frozen
 from prakerja_ledger.domain.errors import InvalidField
 from prakerja_ledger.domain.facts import FIELD_NAMES, Fact, data_of, type_of
 from prakerja_ledger.domain.fields import Validator, is_made_of, is_name, or_absent, wrong
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.time import in_wib, instant_of
 
-_is_said: Validator = is_made_of((str, datetime), "RFC 3339 with offset, or an aware datetime")
+_is_said: Validator = is_made_of(
+    (str, datetime), Phrase("RFC 3339 with offset, or an aware datetime")
+)
 """Whether the text names an instant is judged by who reads the line, wherever it came from."""
 
 
 def _is_fact(_: object, attribute: Attribute[Any], value: object) -> None:
     if type(value) not in FIELD_NAMES:
-        raise wrong(attribute.name, value, "a fact, such as facts.SurveySubmitted(survey=1)")
+        raise wrong(
+            attribute.name, value, Phrase("a fact, such as facts.SurveySubmitted(survey=1)")
+        )
 
 
 @frozen(kw_only=True)
@@ -46,7 +51,8 @@ class CloudEvent:
     recordedtime: str | datetime | None = field(default=None, validator=or_absent(_is_said))
     """When the programme learned of it; without one the ledger stamps its own clock."""
     attributes: Mapping[str, Any] = field(
-        factory=dict, validator=is_made_of(Mapping, "a mapping, such as {'traceparent': '00-…'}")
+        factory=dict,
+        validator=is_made_of(Mapping, Phrase("a mapping, such as {{'traceparent': '00-…'}}")),
     )
     """Kept as they are: traceparent and other extensions of CloudEvents."""
 
@@ -66,8 +72,8 @@ class CloudEvent:
         if own:
             raise InvalidField(
                 field=f"attributes[{min(own)!r}]",
-                found="one of the event's own attributes",
-                expected="only attributes beside them, such as traceparent",
+                found=Phrase("one of the event's own attributes"),
+                expected=Phrase("only attributes beside them, such as traceparent"),
             )
         return {**given, **self.attributes, "data": data_of(self.fact)}
 
@@ -97,7 +103,9 @@ def as_line(event: Recordable) -> bytes:
         text = json.dumps(given, ensure_ascii=False, separators=(",", ":"), default=_as_json)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidField(
-            field="event", found=f"not JSON ({error})", expected="JSON values only"
+            field="event",
+            found=Phrase("not JSON ({error})", error=str(error)),
+            expected=Phrase("JSON values only"),
         ) from None
     return text.encode("utf-8", "surrogatepass")
 

@@ -14,6 +14,7 @@ from typing import Final
 from attrs import frozen
 
 from prakerja_ledger.domain.fields import wrong
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Journal
 from prakerja_ledger.reading.pages import check_limit
 
@@ -48,7 +49,11 @@ def read_feed(journal: Journal, cursor: str, limit: int) -> FeedPage:
         head = reading.clocks()
         after = _clocks_of(cursor, len(head))
         if any(at > top for at, top in zip(after, head, strict=True)):
-            raise wrong("cursor", cursor, f"one of this ledger, which has come to {_text(head)}")
+            raise wrong(
+                "cursor",
+                cursor,
+                Phrase("one of this ledger, which has come to {head}", head=_text(head)),
+            )
         share = max(1, limit // len(head))
         upto = tuple(min(at + share, top) for at, top in zip(after, head, strict=True))
         events = tuple(FedEvent(one.position, one.line) for one in reading.between(after, upto))
@@ -73,7 +78,11 @@ def _clocks_of(cursor: object, shards: int) -> tuple[int, ...]:
         return (0,) * shards
     parts = cursor.split(".") if isinstance(cursor, str) else []
     if len(parts) != shards or not all(part.isascii() and part.isdecimal() for part in parts):
-        raise wrong("cursor", cursor, f"the cursor of a page: {shards} numbers with . between them")
+        raise wrong(
+            "cursor",
+            cursor,
+            Phrase("the cursor of a page: {shards} numbers with . between them", shards=shards),
+        )
     return tuple(map(int, parts))
 
 

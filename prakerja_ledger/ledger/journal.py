@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.mapper import RecordedEvent
 
 PROGRAMME_STREAM: Final = "programme"
@@ -62,7 +63,9 @@ class Intent:
 
 def closed(url: str) -> LedgerFault:
     """What every use of a journal raises once it is closed."""
-    return LedgerFault(source=url, problem="the ledger is closed. Open it again with Ledger.open.")
+    return LedgerFault(
+        source=url, problem=Phrase("the ledger is closed. Open it again with Ledger.open.")
+    )
 
 
 Plan = Callable[[], Intent | None]

@@ -20,6 +20,7 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
 )
 from prakerja_ledger.domain.fields import check_text, wrong
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.register import Duplicate
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme, check_programme
 from prakerja_ledger.ledger.ahead import record_ahead
@@ -52,14 +53,18 @@ def _check_parts(programme: object, clock: object) -> None:
     """Raise InvalidField for what no ledger can be made of."""
     check_programme(programme)
     if not callable(clock):
-        raise wrong("clock", clock, "a function that takes nothing and gives an aware datetime")
+        raise wrong(
+            "clock", clock, Phrase("a function that takes nothing and gives an aware datetime")
+        )
 
 
 def _several(field: str, given: object, one: str) -> Iterable[Any]:
     """What was given, unless it is one thing: so is a text or a mapping, whatever it iterates over."""
     if isinstance(given, Iterable) and not isinstance(given, (str, bytes, bytearray, Mapping)):
         return given
-    raise wrong(field, given, f"several, in a list or the like; one alone goes to {one}")
+    raise wrong(
+        field, given, Phrase("several, in a list or the like; one alone goes to {one}", one=one)
+    )
 
 
 def unknown_outcome(identity: tuple[str, str], error: CommitInDoubt) -> OutcomeUnknown:
@@ -257,7 +262,9 @@ class Ledger(Asking):
             with self.journal.writing() as writing:
                 writing.write_off()
         except CommitInDoubt as error:
-            problem = f"{error.fields['problem']} Nothing was recorded; try again."
+            problem = Phrase(
+                "{problem} Nothing was recorded; try again.", problem=error.fields["problem"]
+            )
             raise LedgerFault(source=self.journal.url, problem=problem) from error
         self._in_doubt = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Journal
 from prakerja_ledger.ledger.read_only import Readable, ReadOnlyJournal
 from prakerja_ledger.ledger.urls import check_url, imported, without_password
@@ -44,7 +45,8 @@ def _store_of(url: str) -> Opener:
     if scheme not in STORES:
         known = "sqlite:///path.db, postgresql://host/database, memory://name"
         raise UnreadableSource(
-            source=without_password(url), problem=f"no store for this URL. Known: {known}"
+            source=without_password(url),
+            problem=Phrase("no store for this URL. Known: {known}", known=known),
         )
     store: Opener = imported(STORES[scheme], scheme)
     return store

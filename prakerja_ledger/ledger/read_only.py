@@ -8,6 +8,7 @@ from threading import Event as Signal
 from typing import Any, Final, NoReturn, Protocol
 
 from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Looking, Plan
 
 
@@ -51,5 +52,5 @@ class ReadOnlyJournal:
         raise self._fault()
 
     def _fault(self) -> LedgerFault:
-        problem = "it was opened to be read. To record, open it without read_only."
+        problem = Phrase("it was opened to be read. To record, open it without read_only.")
         return LedgerFault(source=self.url, problem=problem)

@@ -17,6 +17,7 @@ from prakerja_ledger.domain.errors import Conflict, InvalidField, Refusal, Refus
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.facts import Fact, data_of, type_of
 from prakerja_ledger.domain.fields import wrong
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.register import Duplicate, Register, conflicting, not_enrolled
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Stream
@@ -41,7 +42,9 @@ def now_by(clock: Clock) -> Instant:
     """What a clock says. Raises InvalidField where that is no instant."""
     said: object = clock()
     if not isinstance(said, datetime) or said.utcoffset() is None:
-        raise wrong("clock", said, "a function that gives an aware datetime, such as now(UTC)")
+        raise wrong(
+            "clock", said, Phrase("a function that gives an aware datetime, such as now(UTC)")
+        )
     return instant_of(said)
 
 
@@ -205,8 +208,8 @@ class Execution:
         if kind is None:
             raise InvalidField(
                 field="command",
-                found=f"a {type(command).__name__}",
-                expected="a command, such as commands.Instruct(...)",
+                found=Phrase("a {kind}", kind=type(command).__name__),
+                expected=Phrase("a command, such as commands.Instruct(...)"),
             )
         self._command = command
         self._stream = kind.stream

@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.domain.fields import shown
+from prakerja_ledger.domain.phrases import Phrase
 
 _PASSWORD: Final = re.compile(r"(//[^:/@?#]*):.*@", re.DOTALL)
 """As far as the last @: a password that was not escaped may hold any character."""
@@ -32,7 +33,10 @@ def imported(module: str, scheme: str) -> Any:
     except ModuleNotFoundError as error:
         raise UnreadableSource(
             source=f"{scheme}://…",
-            problem=f"{error.name} is not installed. Install prakerja-ledger[postgres].",
+            problem=Phrase(
+                "{package} is not installed. Install prakerja-ledger[postgres].",
+                package=str(error.name),
+            ),
         ) from error
 
 
@@ -41,7 +45,9 @@ def check_source(source: object) -> None:
     if not isinstance(source, str):
         raise UnreadableSource(
             source=shown(source),
-            problem="it is no text. Write the name of a file, or a URL such as sqlite:///ledger.db.",
+            problem=Phrase(
+                "it is no text. Write the name of a file, or a URL such as sqlite:///ledger.db."
+            ),
         )
 
 
@@ -53,5 +59,7 @@ def check_url(url: str) -> None:
     except UnicodeEncodeError:
         raise UnreadableSource(
             source=shown(without_password(url)),
-            problem="it holds half a surrogate pair, which stands for no character. Correct it.",
+            problem=Phrase(
+                "it holds half a surrogate pair, which stands for no character. Correct it."
+            ),
         ) from None

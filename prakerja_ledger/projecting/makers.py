@@ -9,6 +9,7 @@ from typing import Self
 
 from attrs import define
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.ledger.journal import (
     PACKAGE_PREFIX,
@@ -55,8 +56,8 @@ class Makers(Helpers[Sequence[Found], list[OwnRows]]):
             processes,
             _maker_of,
             (common, programme, day),
-            source="the processes that make rows",
-            advice="What is written stays; go on with fewer processes.",
+            source=Phrase("the processes that make rows"),
+            advice=Phrase("What is written stays; go on with fewer processes."),
         )
 
     def rows(self, found: Sequence[Found]) -> Future[list[OwnRows]]:

@@ -15,6 +15,7 @@ from attrs import define
 
 from prakerja_ledger.domain.errors import LedgerFault, NoSuchLine, NotInView, UnreadableSource
 from prakerja_ledger.domain.fields import check_text
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Line
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
@@ -92,8 +93,9 @@ class Projection:
         if scheme not in STORES:
             raise UnreadableSource(
                 source=without_password(into),
-                problem="no tables can be kept there. Name sqlite:///path.db or "
-                "postgresql://host/database.",
+                problem=Phrase(
+                    "no tables can be kept there. Name sqlite:///path.db or postgresql://host/database."
+                ),
             )
         store: _Opener = imported(STORES[scheme], scheme)
         return cls(ledger, store.open_tables(into))
@@ -163,11 +165,18 @@ class Projection:
         until = time.monotonic() + timeout
         while not (self._has_all(wanted) if position is None else self._has(position)):
             if time.monotonic() > until:
-                awaited = "what is recorded" if position is None else f"position {position}"
+                awaited = (
+                    Phrase("what is recorded")
+                    if position is None
+                    else Phrase("position {position}", position=position)
+                )
                 raise LedgerFault(
                     source=self.tables.url,
-                    problem=f"{awaited} was not taken in within {timeout:g} seconds. Is the projection "
-                    "being run?",
+                    problem=Phrase(
+                        "{awaited} was not taken in within {seconds} seconds. Is the projection being run?",
+                        awaited=awaited,
+                        seconds=f"{timeout:g}",
+                    ),
                 )
             time.sleep(_POLL_SECONDS)
 
@@ -192,7 +201,8 @@ class Projection:
             with suppress(Overtaken), self.tables.look() as look:
                 return ask(look)
         raise LedgerFault(
-            source=self.tables.url, problem="the tables are swapped again and again. Ask later."
+            source=self.tables.url,
+            problem=Phrase("the tables are swapped again and again. Ask later."),
         )
 
     def _live(self, look: Look) -> State:
@@ -202,7 +212,9 @@ class Projection:
         if state is None or state.built_to is not None:
             raise LedgerFault(
                 source=self.tables.url,
-                problem="the projection is not built yet. Run `projection run`, or Projection.run().",
+                problem=Phrase(
+                    "the projection is not built yet. Run `projection run`, or Projection.run()."
+                ),
             )
         return state
 

@@ -17,6 +17,7 @@ from attrs import define, evolve, frozen
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import (
     PROGRAMME_STREAM,
     Looking,
@@ -182,16 +183,22 @@ class Projector:
         if state.ledger != self.ledger.journal.url:
             raise LedgerFault(
                 source=self.tables.url,
-                problem=f"these are the tables of {state.ledger}. Give each ledger its own (--into); if "
-                "that ledger has moved here, drop them and rebuild.",
+                problem=Phrase(
+                    "these are the tables of {ledger}. Give each ledger its own (--into); if that ledger has "
+                    "moved here, drop them and rebuild.",
+                    ledger=state.ledger,
+                ),
             )
 
     def _check_law(self, state: State) -> None:
         if state.law != _LAW:
             raise LedgerFault(
                 source=self.tables.url,
-                problem=f"its rows were made by {state.law}, this release follows {_LAW}. "
-                "Run `projection rebuild`.",
+                problem=Phrase(
+                    "its rows were made by {made_by}, this release follows {law}. Run `projection rebuild`.",
+                    made_by=state.law,
+                    law=_LAW,
+                ),
             )
 
     def _begin(self, slot: Slot, instead_of: State | None = None) -> int:

@@ -10,7 +10,8 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from prakerja_ledger.domain.events import Event
-from prakerja_ledger.domain.fields import check_text, or_absent, wrong
+from prakerja_ledger.domain.fields import check_text, one_of, or_absent, wrong
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Line
 from prakerja_ledger.domain.vocabulary import Owner
 from prakerja_ledger.reading.causes import Cause
@@ -63,15 +64,14 @@ class UnpaidLine:
 def _is_choice(kind: type[Cause | Owner | Code | May]) -> Callable[[Any, Any, Any], None]:
     def check(_: Any, attribute: Any, value: Any) -> None:
         if value is not None and value not in set(kind):
-            known = ", ".join(one.value for one in kind)
-            raise wrong(attribute.name, value, f"one of {known}")
+            raise wrong(attribute.name, value, one_of(one.value for one in kind))
 
     return check
 
 
 def _is_count(_: Any, attribute: Any, value: Any) -> None:
     if value is not None and (type(value) is not int or value < 0):
-        raise wrong(attribute.name, value, "a whole number from 0")
+        raise wrong(attribute.name, value, Phrase("a whole number from 0"))
 
 
 def _is_subject(_: Any, attribute: Any, value: Any) -> None:
@@ -181,14 +181,14 @@ class Timeline:
 def check_grouping(by: object) -> str:
     """What totals can be grouped by. Raises InvalidField."""
     if not isinstance(by, str) or by not in GROUPINGS:
-        raise wrong("by", by, f"one of {', '.join(GROUPINGS)}")
+        raise wrong("by", by, one_of(GROUPINGS))
     return by
 
 
 def check_limit(limit: object) -> int:
     """How many lines a page may have. Raises InvalidField."""
     if type(limit) is not int or not 1 <= limit <= MOST_A_PAGE:
-        raise wrong("limit", limit, f"a whole number from 1 to {MOST_A_PAGE}")
+        raise wrong("limit", limit, Phrase("a whole number from 1 to {most}", most=MOST_A_PAGE))
     return limit
 
 

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from prakerja_ledger.bulk.engine import EVENTS_A_PART, Row
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase, from_json
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.evidence.arrow import SCHEMA as ROWS
 from prakerja_ledger.reading.view import View
@@ -27,11 +28,10 @@ from prakerja_ledger.spark.session import session_for
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-UNARRANGED: Final = (
+UNARRANGED: Final = Phrase(
     "its rows do not stand by participant, so every task would read all of it. Lay it out once with "
     "prakerja_ledger.spark.arranging.arrange."
 )
-LOST: Final = "{} of its {} rows were found: its footers say other things. Fetch the file again."
 EVENTS_A_TASK: Final = EVENTS_A_PART // 4
 """An executor holds the rows of a part twice, as Arrow and as a table of DuckDB."""
 _SORTED_BY: Final = ("dated", "subject", "code", "detail", "place")
@@ -164,7 +164,7 @@ class Spark:
         for row in rows:
             one = Message(*row)
             if one.what == "unreadable":
-                raise UnreadableSource(source=self._job.files.source, problem=one.said)
+                raise UnreadableSource(source=self._job.files.source, problem=from_json(one.said))
             yield one
 
     # -- what became of the rows --
@@ -193,7 +193,12 @@ class Spark:
                 self.refused[code] = self.refused.get(code, 0) + count
         if read != self._rows:
             raise UnreadableSource(
-                source=self._job.files.source, problem=LOST.format(read, self._rows)
+                source=self._job.files.source,
+                problem=Phrase(
+                    "{read} of its {rows} rows were found: its footers say other things. Fetch the file again.",
+                    read=read,
+                    rows=self._rows,
+                ),
             )
 
     def _remember(self, one: Message) -> None:

@@ -17,6 +17,7 @@ from pyarrow import fs
 from pyarrow import parquet as pq
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 
 _AT_ONCE: Final = 16
 """Footers fetched at a time: on object storage each takes a round trip or two."""
@@ -63,13 +64,17 @@ def files_of(source: str | Sequence[str]) -> Files:
         if any(other != filesystem for other, _ in places):
             raise UnreadableSource(
                 source=shown,
-                problem="its files stand in different stores. Name files of one store.",
+                problem=Phrase("its files stand in different stores. Name files of one store."),
             )
         paths = tuple(path for _, place in places for path in _parts(filesystem, place))
     except (OSError, pa.ArrowException) as error:
-        raise UnreadableSource(source=shown, problem=f"{error}. Check the path.") from None
+        raise UnreadableSource(
+            source=shown, problem=Phrase("{error}. Check the path.", error=str(error))
+        ) from None
     if not paths:
-        raise UnreadableSource(source=shown, problem="it holds no Parquet file. Check the path.")
+        raise UnreadableSource(
+            source=shown, problem=Phrase("it holds no Parquet file. Check the path.")
+        )
     return Files(shown, filesystem, paths)
 
 

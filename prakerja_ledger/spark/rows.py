@@ -11,6 +11,7 @@ from pyarrow import parquet as pq
 
 from prakerja_ledger.bulk.setting import COMMON_KINDS
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.arrow import SCHEMA
 from prakerja_ledger.evidence.columns import ENVELOPE
 from prakerja_ledger.spark.layout import Files, Part
@@ -147,7 +148,7 @@ def own_rows(table: Any, apart: Any) -> Any:
     """A part's rows of whoever is judged alone, in order. Raises BadOrder."""
     for column in ENVELOPE:
         if not column.nullable and table.column(column.name).null_count:
-            raise BadOrder(f"column {column.name} holds a null")
+            raise BadOrder(Phrase("column {name} holds a null", name=column.name))
     together = pc.unique(_texts(apart.column("subject"))).to_pylist()
     return in_order(of_subjects(table, together, others=True))
 
@@ -172,7 +173,7 @@ def in_order(table: Any) -> Any:
         )
         if pc.all(rises).as_py():
             return found
-    raise BadOrder("a position stands there twice")
+    raise BadOrder(Phrase("a position stands there twice"))
 
 
 def _sorted(table: Any) -> Any:

@@ -12,6 +12,7 @@ from pyarrow import compute as pc
 
 from prakerja_ledger.bulk.setting import NotForBulk
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import as_json
 from prakerja_ledger.spark import rows as table_rows
 from prakerja_ledger.spark.by_python import ByPython
 from prakerja_ledger.spark.by_sql import BySql, connected
@@ -69,7 +70,7 @@ def _said(job: Job, part: Part, work: Work) -> Iterator[Message]:
     try:
         yield from work(job, part)
     except UnreadableSource as error:
-        yield Message("unreadable", body=saying(error.fields["problem"]))
+        yield Message("unreadable", body=saying(as_json(error.fields["problem"])))
 
 
 def _rows(job: Job, part: Part, columns: tuple[str, ...] | None = None) -> Any:

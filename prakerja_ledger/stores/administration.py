@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.urls import imported, without_password
 from prakerja_ledger.stores.health import Administration
 
@@ -22,7 +23,9 @@ def administration_of(url: str) -> Administration:
     if name is None:
         raise UnreadableSource(
             source=without_password(url),
-            problem="it is no database. Name sqlite:///path.db or postgresql://host/database.",
+            problem=Phrase(
+                "it is no database. Name sqlite:///path.db or postgresql://host/database."
+            ),
         )
     module: Administration = imported(name, scheme)
     return module

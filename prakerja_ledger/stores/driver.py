@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn, TypeVar
 
 from prakerja_ledger.domain.errors import UnusableConnection
+from prakerja_ledger.domain.phrases import Phrase
 
 SAVEPOINT: Final = "prakerja_ledger_step"
 """What each call is, inside the caller's transaction."""
 C = TypeVar("C")
 
 
-def driver_connection(given: Any, url: str, kind: type[C], wanted: str) -> C:
+def driver_connection(given: Any, url: str, kind: type[C], wanted: Phrase) -> C:
     """The driver's connection, of the kind that the store is on. Raises UnusableConnection.
 
     A SQLAlchemy Session or Connection begins its transaction. Asked again for each turn: a Session
@@ -21,7 +22,12 @@ def driver_connection(given: Any, url: str, kind: type[C], wanted: str) -> C:
     if not isinstance(found, kind):
         raise UnusableConnection(
             source=url,
-            problem=f"it is a {type(found).__module__}.{type(found).__qualname__}. Give {wanted}.",
+            problem=Phrase(
+                "it is a {module}.{kind}. Give {wanted}.",
+                module=type(found).__module__,
+                kind=type(found).__qualname__,
+                wanted=wanted,
+            ),
         )
     return found
 
@@ -44,12 +50,16 @@ def _beneath(given: Any, url: str) -> Any:
             given.begin()
         found = given.connection.driver_connection
     except SQLAlchemyError as error:
-        raise UnusableConnection(source=url, problem=f"{error}. Give one that is open.") from error
+        raise UnusableConnection(
+            source=url, problem=Phrase("{error}. Give one that is open.", error=str(error))
+        ) from error
     return found
 
 
 def _unusable(given: Any, url: str) -> NoReturn:
     raise UnusableConnection(
         source=url,
-        problem=f"it is a SQLAlchemy {type(given).__name__}. Give a Connection or a Session.",
+        problem=Phrase(
+            "it is a SQLAlchemy {kind}. Give a Connection or a Session.", kind=type(given).__name__
+        ),
     )

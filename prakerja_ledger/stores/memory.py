@@ -19,6 +19,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource, UnusableConnection
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Filed, Intent, Plan, StoredLine, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 
@@ -212,15 +213,18 @@ class MemoryJournal:
             except IntegrityError as error:
                 raise LedgerFault(
                     source=self.url,
-                    problem="an identity, or a place in a stream, is taken already. Nothing of this "
-                    "step was recorded.",
+                    problem=Phrase(
+                        "an identity, or a place in a stream, is taken already. Nothing of this step was "
+                        "recorded."
+                    ),
                 ) from error
 
     def using(self, connection: Any) -> MemoryJournal:  # noqa: ARG002  # the port's signature
         """There is no transaction to join."""
         self._check_open()
         raise UnusableConnection(
-            source=self.url, problem="a ledger in memory has no transactions of others to join."
+            source=self.url,
+            problem=Phrase("a ledger in memory has no transactions of others to join."),
         )
 
     def pause(self, until: Signal, seconds: float) -> None:
@@ -239,14 +243,15 @@ class MemoryJournal:
 def open_journal(url: str, *, create: bool) -> MemoryJournal:
     """The journal behind `memory://name`, or a new one behind `memory://`."""
     if not url.startswith(_PREFIX):
-        raise UnreadableSource(source=url, problem="write memory://name.")
+        raise UnreadableSource(source=url, problem=Phrase("write memory://name."))
     name = url.removeprefix(_PREFIX)
     with _naming:
         books = _named.get(name)
         if books is None:
             if not create:
                 raise UnreadableSource(
-                    source=url, problem="there is no such ledger in this process. Check the name."
+                    source=url,
+                    problem=Phrase("there is no such ledger in this process. Check the name."),
                 )
             books = Books()
             if name:

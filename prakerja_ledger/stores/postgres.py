@@ -31,6 +31,7 @@ from prakerja_ledger.domain.errors import (
     TurnLost,
     UnreadableSource,
 )
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import (
     Conditional,
     Filed,
@@ -479,8 +480,11 @@ class PostgresJournal:
         if self.rights.writes is None:
             raise LedgerFault(
                 source=self.url,
-                problem=f"role {self.rights.role} may read and not write. Log in as a role that was "
-                "granted writer or caller; doctor says what each may.",
+                problem=Phrase(
+                    "role {role} may read and not write. Log in as a role that was granted writer or caller; "
+                    "doctor says what each may.",
+                    role=self.rights.role,
+                ),
             )
         return self.rights.writes
 
@@ -548,7 +552,7 @@ class PostgresJournal:
     def undone(self, connection: Connection[Any], error: psycopg.Error) -> LedgerFault:
         """What an error around a commit means: what the server answered is certain; silence is not."""
         if lost(connection, error):
-            return CommitInDoubt(source=self.url, problem=f"{told(error)}.")
+            return CommitInDoubt(source=self.url, problem=Phrase("{error}.", error=told(error)))
         return fault(self.url, error)
 
     def tell(self) -> None:
@@ -654,8 +658,12 @@ def borrow(pool: psycopg_pool.ConnectionPool[Any], url: str) -> PatientConnectio
     except psycopg_pool.PoolTimeout as error:
         raise LedgerFault(
             source=url,
-            problem=f"no connection within {pool.timeout:g} seconds: the server does not answer, or "
-            f"all {pool.max_size} are in use. Nothing was recorded; try again, or allow more (pool=).",
+            problem=Phrase(
+                "no connection within {seconds} seconds: the server does not answer, or all {most} are "
+                "in use. Nothing was recorded; try again, or allow more (pool=).",
+                seconds=f"{pool.timeout:g}",
+                most=pool.max_size,
+            ),
         ) from error
     except psycopg.Error as error:
         raise fault(url, error) from error
@@ -707,20 +715,26 @@ def fault(url: str, error: BaseException) -> LedgerFault:
     if state in _UNDONE:
         return TurnLost(
             source=url,
-            problem=f"{told(error)}: undone in favour of another writer, nothing was recorded. "
-            "Do it again.",
+            problem=Phrase(
+                "{error}: undone in favour of another writer, nothing was recorded. Do it again.",
+                error=told(error),
+            ),
         )
-    return LedgerFault(source=url, problem=f"{told(error)}. {_advice(state)}")
+    return LedgerFault(
+        source=url, problem=Phrase("{error}. {advice}", error=told(error), advice=_advice(state))
+    )
 
 
-def _advice(state: str | None) -> str:
+def _advice(state: str | None) -> Phrase:
     if state == "55P03":
-        return "Another writer has held its shard too long; nothing was recorded. Try again."
+        return Phrase(
+            "Another writer has held its shard too long; nothing was recorded. Try again."
+        )
     if state == "42501":
-        return "Nothing was recorded. Run `doctor` to see the rights that are missing."
+        return Phrase("Nothing was recorded. Run `doctor` to see the rights that are missing.")
     if state == "53100":
-        return "Nothing of this step was recorded; free space and run it again."
-    return "Nothing of this step was recorded; what was acknowledged before stays."
+        return Phrase("Nothing of this step was recorded; free space and run it again.")
+    return Phrase("Nothing of this step was recorded; what was acknowledged before stays.")
 
 
 def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001  # made by schema alone
@@ -734,7 +748,7 @@ def open_journal(url: str, *, create: bool) -> PostgresJournal:  # noqa: ARG001 
         try:
             rights = rights_of(connection, parsed)
         except psycopg.Error as error:
-            unreadable(parsed, f"{told(error)}.", error)
+            unreadable(parsed, Phrase("{error}.", error=told(error)), error)
     return PostgresJournal(parsed, LedgerDatastore(parsed), rights)
 
 
@@ -748,9 +762,13 @@ def connected(url: PostgresURL, *, autocommit: bool = True) -> Connection[Any]:
     try:
         return psycopg.connect(url.conninfo, autocommit=autocommit, prepare_threshold=None)
     except psycopg.Error as error:
-        unreadable(url, f"{told(error)}. Check the URL, and that the server runs.", error)
+        unreadable(
+            url,
+            Phrase("{error}. Check the URL, and that the server runs.", error=told(error)),
+            error,
+        )
 
 
-def unreadable(url: PostgresURL, problem: str, error: BaseException) -> NoReturn:
+def unreadable(url: PostgresURL, problem: Phrase, error: BaseException) -> NoReturn:
     """Say that there is no ledger to be read there."""
     raise UnreadableSource(source=url.shown, problem=problem) from error

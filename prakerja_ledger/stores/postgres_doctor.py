@@ -10,6 +10,7 @@ import psycopg
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
 from prakerja_ledger.stores.postgres import connected, told, unreadable
 from prakerja_ledger.stores.postgres_doctor_access import access
@@ -47,7 +48,7 @@ def examine(url: str) -> list[Check]:
             rights = rights_of(connection, parsed)
             return list(_checks(connection, parsed, rights))
         except psycopg.Error as error:
-            unreadable(parsed, f"{told(error)}.", error)
+            unreadable(parsed, Phrase("{error}.", error=told(error)), error)
 
 
 def _checks(connection: Connection[Any], url: PostgresURL, rights: Rights) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.errors import UnusableConnection
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Plan
 from prakerja_ledger.stores.driver import SAVEPOINT, driver_connection
 from prakerja_ledger.stores.postgres import (
@@ -25,7 +26,7 @@ from prakerja_ledger.stores.postgres import (
 )
 from prakerja_ledger.stores.postgres_rights import DATABASE
 
-_WANTED: Final = (
+_WANTED: Final = Phrase(
     "a psycopg (version 3) connection, or a SQLAlchemy Connection or Session on psycopg"
 )
 
@@ -47,16 +48,21 @@ class JoinedJournal:
         """The driver's connection, if something can be recorded in its transaction."""
         found: Connection[Any] = driver_connection(self._given, self.url, Connection, _WANTED)
         if found.closed:
-            self._unusable("it is closed. Give one that is open.")
+            self._unusable(Phrase("it is closed. Give one that is open."))
         if found.autocommit and _is_idle(found):
             self._unusable(
-                "it commits each statement by itself. Begin a transaction first "
-                "(with connection.transaction():), or open it without autocommit."
+                Phrase(
+                    "it commits each statement by itself. Begin a transaction first (with "
+                    "connection.transaction():), or open it without autocommit."
+                )
             )
         if found.info.encoding != "utf-8":
             self._unusable(
-                f"its client_encoding is {found.info.encoding}, in which not every name can be written. "
-                "SET client_encoding = 'UTF8' on it first."
+                Phrase(
+                    "its client_encoding is {encoding}, in which not every name can be written. SET "
+                    "client_encoding = 'UTF8' on it first.",
+                    encoding=found.info.encoding,
+                )
             )
         return found
 
@@ -69,13 +75,16 @@ class JoinedJournal:
                 about = cursor.execute(rights.reads.about, prepare=False).fetchone()
                 database = cursor.execute(DATABASE, prepare=False).fetchone()
         except psycopg.Error as error:
-            self._unusable(f"it cannot see the ledger ({told(error)}). Use its database.", error)
+            self._unusable(
+                Phrase("it cannot see the ledger ({error}). Use its database.", error=told(error)),
+                error,
+            )
         if about is None or about[2] != rights.ledger_id or database != (rights.database,):
             self._unusable(
-                "it is a connection to another ledger. Use one to this ledger's database."
+                Phrase("it is a connection to another ledger. Use one to this ledger's database.")
             )
 
-    def _unusable(self, problem: str, error: BaseException | None = None) -> NoReturn:
+    def _unusable(self, problem: Phrase, error: BaseException | None = None) -> NoReturn:
         raise UnusableConnection(source=self.url, problem=problem) from error
 
     @contextmanager

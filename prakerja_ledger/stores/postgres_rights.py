@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.postgres_roles import ROLES
 from prakerja_ledger.stores.postgres_sql import (
     EVENTS,
@@ -74,8 +75,11 @@ def rights_of(connection: Connection[Any], url: PostgresURL) -> Rights:
     if not (table or guarded):
         raise UnreadableSource(
             source=url.shown,
-            problem=f"there is no ledger in schema {s}. Make one: prakerja-ledger schema --apply URL "
-            "(or have an administrator run what schema --sql URL prints).",
+            problem=Phrase(
+                "there is no ledger in schema {schema}. Make one: prakerja-ledger schema --apply URL (or "
+                "have an administrator run what schema --sql URL prints).",
+                schema=s,
+            ),
         )
     if not usage:
         _no_right(url, role)
@@ -159,22 +163,40 @@ def _no_right(url: PostgresURL, role: str) -> NoReturn:
     names = [one.in_schema(url.schema) for one in ROLES if one.selects or one.calls]
     raise UnreadableSource(
         source=url.shown,
-        problem=f"role {role} may neither read the tables of schema {url.schema} nor call its "
-        f"functions. Grant it {', '.join(names[:-1])} or {names[-1]}.",
+        problem=Phrase(
+            "role {role} may neither read the tables of schema {schema} nor call its functions. "
+            "Grant it {roles} or {last}.",
+            role=role,
+            schema=url.schema,
+            roles=", ".join(names[:-1]),
+            last=names[-1],
+        ),
     )
 
 
 def _check(url: PostgresURL, version: int, shards: int) -> None:
     if version != SCHEMA_VERSION:
-        what = "Run schema --apply URL" if version < SCHEMA_VERSION else "Use a newer release"
+        advice = (
+            Phrase("Run schema --apply URL.")
+            if version < SCHEMA_VERSION
+            else Phrase("Use a newer release.")
+        )
         raise UnreadableSource(
             source=url.shown,
-            problem=f"it has schema version {version}, and this release reads {SCHEMA_VERSION}. "
-            f"{what}.",
+            problem=Phrase(
+                "it has schema version {version}, and this release reads {known}. {advice}",
+                version=version,
+                known=SCHEMA_VERSION,
+                advice=advice,
+            ),
         )
     if url.shards is not None and url.shards != shards:
         raise UnreadableSource(
             source=url.shown,
-            problem=f"it was made with {shards} shards, and the URL says {url.shards}. Shards are "
-            "fixed when a ledger is made: leave them out, or export and import into another.",
+            problem=Phrase(
+                "it was made with {shards} shards, and the URL says {asked}. Shards are fixed when a "
+                "ledger is made: leave them out, or export and import into another.",
+                shards=shards,
+                asked=url.shards,
+            ),
         )

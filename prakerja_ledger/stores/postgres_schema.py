@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.postgres import connected, told
 from prakerja_ledger.stores.postgres_access import role_script
 from prakerja_ledger.stores.postgres_sql import SCHEMA_VERSION, create_script
@@ -46,7 +47,7 @@ def apply(url: str) -> bool:
             return _applied(connection, parsed)
     except psycopg.Error as error:
         raise LedgerFault(
-            source=parsed.shown, problem=f"{told(error)}. Nothing was changed."
+            source=parsed.shown, problem=Phrase("{error}. Nothing was changed.", error=told(error))
         ) from error
 
 
@@ -57,7 +58,10 @@ def _applied(connection: Connection[TupleRow], url: PostgresURL) -> bool:
     if encoding not in ("UTF8", "utf8"):
         raise LedgerFault(
             source=url.shown,
-            problem=f"the database is encoded in {encoding}. Make one in UTF8 (createdb -E UTF8).",
+            problem=Phrase(
+                "the database is encoded in {encoding}. Make one in UTF8 (createdb -E UTF8).",
+                encoding=encoding,
+            ),
         )
     there = connection.execute(
         "SELECT to_regclass(%s) IS NOT NULL", (f"{url.schema}.ledger",)
@@ -73,7 +77,10 @@ def _applied(connection: Connection[TupleRow], url: PostgresURL) -> bool:
     if version > SCHEMA_VERSION:
         raise UnreadableSource(
             source=url.shown,
-            problem=f"it has schema version {version}, and this release knows {SCHEMA_VERSION}. "
-            "Use a newer release.",
+            problem=Phrase(
+                "it has schema version {version}, and this release knows {known}. Use a newer release.",
+                version=version,
+                known=SCHEMA_VERSION,
+            ),
         )
     return False

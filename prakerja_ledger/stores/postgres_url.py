@@ -11,6 +11,7 @@ from attrs import field, frozen
 from psycopg.conninfo import conninfo_to_dict
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.shards import MOST_SHARDS
 from prakerja_ledger.ledger.urls import without_password
 
@@ -78,7 +79,10 @@ def parse_url(url: str, schema: str = SCHEMA) -> PostgresURL:
     if not _NAME(read.schema):
         raise UnreadableSource(
             source=read.shown,
-            problem=f"schema={read.schema} is no plain name. Use lower case letters, digits and _.",
+            problem=Phrase(
+                "schema={schema} is no plain name. Use lower case letters, digits and _.",
+                schema=read.schema,
+            ),
         )
     try:
         conninfo_to_dict(read.conninfo)
@@ -100,9 +104,11 @@ def _parts(url: str) -> SplitResult:
 def _no_url(url: str) -> UnreadableSource:
     return UnreadableSource(
         source=without_password(url),
-        problem="it is no URL that libpq understands. Write postgresql://user:password@host/database"
-        "?option=value, and in a name or password @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 "
-        "and % as %25.",
+        problem=Phrase(
+            "it is no URL that libpq understands. Write "
+            "postgresql://user:password@host/database?option=value, and in a name or password @ as "
+            "%40, : as %3A, / as %2F, ? as %3F, # as %23 and % as %25."
+        ),
     )
 
 
@@ -113,6 +119,11 @@ def _number(url: str, options: dict[str, str], name: str, most: int) -> int | No
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
         raise UnreadableSource(
             source=without_password(url),
-            problem=f"{name}={text} is no number from 1 to {most}. Correct it.",
+            problem=Phrase(
+                "{name}={text} is no number from 1 to {most}. Correct it.",
+                name=name,
+                text=text,
+                most=most,
+            ),
         )
     return int(text)

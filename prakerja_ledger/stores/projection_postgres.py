@@ -14,6 +14,7 @@ from psycopg import ClientCursor, Connection, Cursor
 from psycopg.rows import dict_row, tuple_row
 
 from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.projecting.rows import Row
 from prakerja_ledger.projecting.tables import Overtaken, Slot, State
 from prakerja_ledger.stores.postgres import borrow_alive, end, fault, rows_in_turn
@@ -222,8 +223,11 @@ class PostgresTables:
         if cursor.execute("SELECT to_regnamespace(%s)", (self.schema,)).fetchone() == (None,):
             raise LedgerFault(
                 source=self.url,
-                problem=f"there is no schema {self.schema}, and none is made unasked. Run "
-                "`prakerja-ledger projection rebuild`, or have it made for this role.",
+                problem=Phrase(
+                    "there is no schema {schema}, and none is made unasked. Run `prakerja-ledger projection "
+                    "rebuild`, or have it made for this role.",
+                    schema=self.schema,
+                ),
             )
 
     def _make_tracking(self, connection: Connection[Any]) -> None:

@@ -13,6 +13,7 @@ from eventsourcing.persistence import IntegrityError, PersistenceError, Tracking
 from eventsourcing.sqlite import SQLiteCursor, SQLiteTrackingRecorder
 
 from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.projecting.rows import Row
 from prakerja_ledger.projecting.tables import Overtaken, Slot, State
 from prakerja_ledger.stores.projection_questions import SQLQuestions
@@ -116,7 +117,10 @@ class SQLiteTables:
         path = path_of(url)
         if not path.parent.is_dir():
             raise LedgerFault(
-                source=url, problem=f"there is no folder {path.parent}. Make it first."
+                source=url,
+                problem=Phrase(
+                    "there is no folder {folder}. Make it first.", folder=str(path.parent)
+                ),
             )
         self._datastore = LedgerDatastore(f"file:{quote(str(path))}?mode=rw")
         self._recorder = SQLiteTrackingRecorder(self._datastore)

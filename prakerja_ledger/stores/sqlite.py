@@ -32,6 +32,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import (
     Filed,
     Intent,
@@ -410,7 +411,7 @@ def _failed_commit(url: str, error: sqlite3.Error) -> LedgerFault:
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _NOTHING_WRITTEN:
         return fault(url, error)
-    return CommitInDoubt(source=url, problem=f"{error}.")
+    return CommitInDoubt(source=url, problem=Phrase("{error}.", error=str(error)))
 
 
 def fault(url: str, error: Exception) -> LedgerFault:
@@ -418,15 +419,22 @@ def fault(url: str, error: Exception) -> LedgerFault:
     return LedgerFault(source=url, problem=_advice(error))
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception) -> Phrase:
     text = str(error)
     if "locked" in text or "busy" in text:
-        return f"{text}: another process has held the ledger too long. Try again."
+        return Phrase(
+            "{error}: another process has held the ledger too long. Try again.", error=text
+        )
     if "full" in text:
-        return f"{text}. Nothing of this step was recorded; free space and run it again."
+        return Phrase(
+            "{error}. Nothing of this step was recorded; free space and run it again.", error=text
+        )
     if isinstance(error, (sqlite3.IntegrityError, IntegrityError)):
-        return f"{text}. Nothing of this step was recorded."
-    return f"{text}. Nothing of this step was recorded; what was acknowledged before stays."
+        return Phrase("{error}. Nothing of this step was recorded.", error=text)
+    return Phrase(
+        "{error}. Nothing of this step was recorded; what was acknowledged before stays.",
+        error=text,
+    )
 
 
 def open_journal(url: str, *, create: bool) -> SQLiteJournal:
@@ -447,7 +455,7 @@ def open_journal(url: str, *, create: bool) -> SQLiteJournal:
         claim(path, create=create)
         return SQLiteJournal(url, LedgerFactory(env))
     except (sqlite3.Error, PersistenceError, OSError) as error:
-        raise UnreadableSource(source=url, problem=f"{error}.") from None
+        raise UnreadableSource(source=url, problem=Phrase("{error}.", error=str(error))) from None
 
 
 def open_to_read(url: str) -> Readable:
@@ -459,15 +467,18 @@ def open_to_read(url: str) -> Readable:
         _check_there(url, path)
         return SQLiteReadings(url, path)
     except (sqlite3.Error, OSError) as error:
-        why = f"{error}."
+        why = Phrase("{error}.", error=str(error))
         if Path(f"{path}-wal").exists():
-            why += (
-                " A writer left its log beside it, which is a part of the ledger and needs an index that "
-                "cannot be made here. Copy both files to where you may write, and read them there."
+            why = Phrase(
+                "{error}. A writer left its log beside it, which is a part of the ledger and needs an index "
+                "that cannot be made here. Copy both files to where you may write, and read them there.",
+                error=str(error),
             )
         raise UnreadableSource(source=url, problem=why) from None
 
 
 def _check_there(url: str, path: Path) -> None:
     if not (path.is_file() and path.stat().st_size):
-        raise UnreadableSource(source=url, problem="there is no such ledger. Check the path.")
+        raise UnreadableSource(
+            source=url, problem=Phrase("there is no such ledger. Check the path.")
+        )

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
 from prakerja_ledger.stores.sqlite import open_journal, open_to_read
 from prakerja_ledger.stores.sqlite_file import (
@@ -67,7 +68,9 @@ def examine(url: str) -> list[Check]:
     """Look at a ledger's file, what it lies on, and what is in it. Raises UnreadableSource."""
     path = path_of(url)
     if not path.is_file():
-        raise UnreadableSource(source=url, problem="there is no such ledger. Check the path.")
+        raise UnreadableSource(
+            source=url, problem=Phrase("there is no such ledger. Check the path.")
+        )
     try:
         with _opened(url, path) as ours:
             return [*_settings(ours, path), *_contents(ours), *_around(path)]

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 
 APPLICATION_ID: Final = 0x50524B4A
 """`PRKJ` in the file's header: what `file` and other tools tell a ledger by."""
@@ -84,12 +85,13 @@ def path_of(url: str) -> Path:
     prefix = "sqlite:///"
     if not url.startswith(prefix) or url == prefix:
         raise UnreadableSource(
-            source=url, problem="write sqlite:///relative.db or sqlite:////absolute.db."
+            source=url, problem=Phrase("write sqlite:///relative.db or sqlite:////absolute.db.")
         )
     name = unquote(url.removeprefix(prefix))
     if ":memory:" in name or "\0" in name:
         raise UnreadableSource(
-            source=url, problem="a ledger is a file, so that facts outlive the process. Name one."
+            source=url,
+            problem=Phrase("a ledger is a file, so that facts outlive the process. Name one."),
         )
     return Path(name)
 
@@ -97,7 +99,10 @@ def path_of(url: str) -> Path:
 def claim(path: Path, *, create: bool) -> None:
     """Make the tables of a new ledger, or check that the file is one of ours."""
     if create and not path.parent.is_dir():
-        raise UnreadableSource(source=str(path), problem=f"there is no folder {path.parent}.")
+        raise UnreadableSource(
+            source=str(path),
+            problem=Phrase("there is no folder {folder}.", folder=str(path.parent)),
+        )
     if create:
         make_private(path)
     database = sqlite3.connect(
@@ -117,7 +122,9 @@ def make_private(path: Path) -> None:
 def check_ours(path: Path, database: sqlite3.Connection) -> None:
     """Refuse a file that is no ledger, or is none yet. Raises UnreadableSource."""
     if not _is_ours(path, database):
-        raise UnreadableSource(source=str(path), problem="nothing is in it. Check the path.")
+        raise UnreadableSource(
+            source=str(path), problem=Phrase("nothing is in it. Check the path.")
+        )
 
 
 def _check_or_create(path: Path, database: sqlite3.Connection) -> None:
@@ -149,14 +156,19 @@ def _is_ours(path: Path, database: sqlite3.Connection) -> bool:
     if owner != APPLICATION_ID:
         if tables:
             raise UnreadableSource(
-                source=str(path), problem="it is a database of something else. Name another file."
+                source=str(path),
+                problem=Phrase("it is a database of something else. Name another file."),
             )
         return False
     if version != SCHEMA_VERSION:
         raise UnreadableSource(
             source=str(path),
-            problem=f"it has schema version {version}, and this release reads {SCHEMA_VERSION}. "
-            "Use the release that wrote it, or export and import.",
+            problem=Phrase(
+                "it has schema version {version}, and this release reads {known}. Use the release that "
+                "wrote it, or export and import.",
+                version=version,
+                known=SCHEMA_VERSION,
+            ),
         )
     return True
 

@@ -10,12 +10,13 @@ from threading import Event as Signal
 from typing import Any, Final, NoReturn, Self
 
 from prakerja_ledger.domain.errors import TurnLost, UnusableConnection
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Plan
 from prakerja_ledger.stores.driver import SAVEPOINT, driver_connection
 from prakerja_ledger.stores.sqlite import SQLiteJournal, SQLiteReading, SQLiteWriting, fault
 from prakerja_ledger.stores.sqlite_file import FULL
 
-_WANTED: Final = "a sqlite3.Connection, or a SQLAlchemy Connection or Session on one"
+_WANTED: Final = Phrase("a sqlite3.Connection, or a SQLAlchemy Connection or Session on one")
 _TAKE_THE_LOCK: Final = "UPDATE stored_events SET rowid = rowid WHERE 0"
 """Changes nothing, and takes the writer's lock; or fails at once where the transaction has looked
 at the file before somebody else wrote to it, so that nothing is judged on what is past."""
@@ -35,14 +36,14 @@ class JoinedSQLiteJournal:
         try:
             self._check()
         except sqlite3.Error as error:
-            self._unusable(f"{error} Give one that is open.", error)
+            self._unusable(Phrase("{error} Give one that is open.", error=str(error)), error)
 
     def _cursor(self) -> sqlite3.Cursor:
         """A cursor of ours on the caller's connection."""
         found = driver_connection(self._given, self.url, sqlite3.Connection, _WANTED)
         if found.text_factory is not str:
             self._unusable(
-                "its text_factory is not str. Set it back, and read your own texts after."
+                Phrase("its text_factory is not str. Set it back, and read your own texts after.")
             )
         cursor = found.cursor()
         cursor.row_factory = None
@@ -54,17 +55,22 @@ class JoinedSQLiteJournal:
         own = files.get("main", "")
         if not own or Path(own).resolve() != self._journal.path.resolve():
             self._unusable(
-                f"it is open on {own or 'memory'}. Open the ledger's own file, and keep your tables "
-                "beside its tables."
+                Phrase(
+                    "it is open on {file}. Open the ledger's own file, and keep your tables beside its "
+                    "tables.",
+                    file=own or Phrase("memory"),
+                )
             )
         (synchronous,) = cursor.execute("PRAGMA synchronous").fetchone()
         if synchronous < FULL:
             self._unusable(
-                "its synchronous is less than FULL, so that a commit could be lost with the power. "
-                "Run PRAGMA synchronous = FULL on it first."
+                Phrase(
+                    "its synchronous is less than FULL, so that a commit could be lost with the power. Run "
+                    "PRAGMA synchronous = FULL on it first."
+                )
             )
 
-    def _unusable(self, problem: str, error: BaseException | None = None) -> NoReturn:
+    def _unusable(self, problem: Phrase, error: BaseException | None = None) -> NoReturn:
         raise UnusableConnection(source=self.url, problem=problem) from error
 
     @contextmanager
@@ -115,6 +121,9 @@ class JoinedSQLiteJournal:
 def _lost(url: str, error: sqlite3.Error) -> TurnLost:
     return TurnLost(
         source=url,
-        problem=f"{error}: somebody else wrote after your transaction had first looked. Nothing was "
-        "recorded. Roll back and run it again, best begun with BEGIN IMMEDIATE.",
+        problem=Phrase(
+            "{error}: somebody else wrote after your transaction had first looked. Nothing was "
+            "recorded. Roll back and run it again, best begun with BEGIN IMMEDIATE.",
+            error=str(error),
+        ),
     )

@@ -22,16 +22,13 @@ from typing import Final
 from urllib.parse import quote
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import closed
 from prakerja_ledger.stores.sqlite import SQLiteReading, fault
 from prakerja_ledger.stores.sqlite_file import LOCK_TIMEOUT_SECONDS, check_ours
 
 _CACHE_KIB: Final = 65_536
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_ADVICE: Final = (
-    "The file is damaged: keep a copy of it as it is, and put a sound one in its place; "
-    "verify tells which events of it are hit."
-)
 _LOGS: Final = ("-wal", "-journal")
 """What lies beside a file that is not the whole ledger."""
 
@@ -76,7 +73,7 @@ class SQLiteReadings:
                 yield SQLiteReading(connection.cursor())
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
-                raise UnreadableSource(source=self.url, problem=f"{error}. {_ADVICE}") from error
+                raise _damaged(self.url, error) from error
             raise fault(self.url, error) from error
 
     @contextmanager
@@ -98,7 +95,9 @@ class SQLiteReadings:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _torn(self) -> LedgerFault:
-        problem = "somebody recorded while it was read, and what was read may be torn. Ask again."
+        problem = Phrase(
+            "somebody recorded while it was read, and what was read may be torn. Ask again."
+        )
         return LedgerFault(source=self.url, problem=problem)
 
     def pause(self, until: Signal, seconds: float) -> None:
@@ -108,3 +107,14 @@ class SQLiteReadings:
     def close(self) -> None:
         """Nothing is held between looks."""
         self._closed = True
+
+
+def _damaged(url: str, error: sqlite3.Error) -> UnreadableSource:
+    return UnreadableSource(
+        source=url,
+        problem=Phrase(
+            "{error}. The file is damaged: keep a copy of it as it is, and put a sound one in its place; "
+            "verify tells which events of it are hit.",
+            error=str(error),
+        ),
+    )

@@ -25,6 +25,7 @@ from eventsourcing.sqlite import (
 )
 
 from prakerja_ledger.domain.errors import LedgerFault
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.sqlite_file import FULL, LOCK_TIMEOUT_SECONDS, create_statements
 
 _CACHE_KIB: Final = 65_536
@@ -87,8 +88,11 @@ class LedgerPool(SQLiteConnectionPool):
         if synchronous < _FULL:
             raise LedgerFault(
                 source=self.db_name,
-                problem=f"synchronous is {synchronous} although FULL was asked for; an acknowledged "
-                "fact could be lost. Use a SQLite build that honours it.",
+                problem=Phrase(
+                    "synchronous is {synchronous} although FULL was asked for; an acknowledged fact could be "
+                    "lost. Use a SQLite build that honours it.",
+                    synchronous=synchronous,
+                ),
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from prakerja_ledger.domain.fields import wrong
+from prakerja_ledger.domain.phrases import Phrase
 
 _WIB = timezone(timedelta(hours=7))
 
@@ -19,7 +20,7 @@ class TestClock:
 
     def __init__(self, now: datetime) -> None:
         if now.utcoffset() is None:
-            raise wrong("now", now, "an aware datetime")
+            raise wrong("now", now, Phrase("an aware datetime"))
         self.now: datetime = now.astimezone(UTC)
 
     def __call__(self) -> datetime:

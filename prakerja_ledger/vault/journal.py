@@ -16,6 +16,7 @@ from typing import Any, Final
 from attrs import Attribute, asdict, field, frozen
 
 from prakerja_ledger.domain.errors import InvalidPerson, VaultDamaged
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.time import LONGEST_TEXT, Instant, is_instant
 from prakerja_ledger.vault.crypto import digest
 
@@ -54,8 +55,11 @@ def is_warranted(_: object, attribute: Attribute[Any], value: object) -> None:
     ):
         raise InvalidPerson(
             field=attribute.name,
-            expected=f"a line of 1 to {LONGEST_TEXT} characters without a number of nine digits or more, "
-            "which could be somebody's and would outlast them in the journal",
+            expected=Phrase(
+                "a line of 1 to {longest} characters without a number of nine digits or more, which "
+                "could be somebody's and would outlast them in the journal",
+                longest=LONGEST_TEXT,
+            ),
         )
 
 
@@ -151,14 +155,21 @@ def followed(
         if entry is None or entry.number != number or head != Head(number, hashed):
             raise VaultDamaged(
                 source=source,
-                problem=f"the journal breaks at entry {head.number}: an entry was changed, dropped or put "
-                "in. What stands before it is as it was written; restore the rest from a copy.",
+                problem=Phrase(
+                    "the journal breaks at entry {number}: an entry was changed, dropped or put in. What "
+                    "stands before it is as it was written; restore the rest from a copy.",
+                    number=head.number,
+                ),
             )
         missed = missed and head != kept
         yield entry, head
     if missed:
         raise VaultDamaged(
             source=source,
-            problem=f"the journal stands at {head} and does not lead through {kept}, which was noted down: "
-            "it was cut or made anew. Restore it from a copy.",
+            problem=Phrase(
+                "the journal stands at {head} and does not lead through {kept}, which was noted down: it "
+                "was cut or made anew. Restore it from a copy.",
+                head=str(head),
+                kept=str(kept),
+            ),
         )

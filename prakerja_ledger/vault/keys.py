@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 from attrs import field, frozen
 
 from prakerja_ledger.domain.errors import KeyRefused
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.vault import crypto
 from prakerja_ledger.vault.crypto import Algorithm, Key
 from prakerja_ledger.vault.secret import Secret
@@ -119,7 +120,8 @@ NO_KEYS: Final = Keys()
 
 def _missing(id: str) -> Any:
     raise KeyRefused(
-        key=id, problem="it is not at hand. Name the folder that holds it with --keys FOLDER."
+        key=id,
+        problem=Phrase("it is not at hand. Name the folder that holds it with --keys FOLDER."),
     )
 
 
@@ -165,7 +167,7 @@ def _make_durable(folder: Path) -> None:
 def keys_in(folder: Path) -> Keys:
     """Every key of a folder. Raises KeyRefused for one that others can read, or that is no key."""
     if not folder.is_dir():
-        raise KeyRefused(key=str(folder), problem="there is no such folder. Name another.")
+        raise KeyRefused(key=str(folder), problem=Phrase("there is no such folder. Name another."))
     _check_private(folder)
     found: dict[Use, dict[str, FileKey]] = {Use.WRAPPING: {}, Use.LOOK_UP: {}}
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
@@ -178,16 +180,19 @@ def _check_private(path: Path) -> None:
     """Raise KeyRefused for what others than its owner may read or replace, or somebody else owns."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
-        raise KeyRefused(key=str(path), problem="it is a link. Name the place itself.")
+        raise KeyRefused(key=str(path), problem=Phrase("it is a link. Name the place itself."))
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         raise KeyRefused(
             key=str(path),
-            problem=f"its mode is {mode:04o}, so others can get at it. Make a new key if they may have, "
-            "and run chmod go= on it.",
+            problem=Phrase(
+                "its mode is {mode}, so others can get at it. Make a new key if they may have, and run "
+                "chmod go= on it.",
+                mode=f"{mode:04o}",
+            ),
         )
     if status.st_uid != os.geteuid():
-        raise KeyRefused(key=str(path), problem="another user owns it. Own it yourself.")
+        raise KeyRefused(key=str(path), problem=Phrase("another user owns it. Own it yourself."))
 
 
 def _read(path: Path) -> tuple[Use, FileKey]:
@@ -196,8 +201,11 @@ def _read(path: Path) -> tuple[Use, FileKey]:
     if found is None or path.name != f"{found[1].id}{_SUFFIX}":
         raise KeyRefused(
             key=str(path),
-            problem=f"it is no key file of version {VERSION} under its own name. Bring back the one that "
-            "vault init or vault rotate wrote.",
+            problem=Phrase(
+                "it is no key file of version {version} under its own name. Bring back the one that "
+                "vault init or vault rotate wrote.",
+                version=VERSION,
+            ),
         )
     return found
 

@@ -16,6 +16,7 @@ from typing import Final
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import InvalidPerson
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.vault.secret import Secret
 
 PROVINCES: Final = frozenset(
@@ -76,20 +77,22 @@ def read_nik(nik: Secret[str]) -> NikParts:
     return parts
 
 
-def _parts(nik: Secret[str]) -> tuple[NikParts | None, str]:
+def _parts(nik: Secret[str]) -> tuple[NikParts | None, Phrase]:
     """The parts, or what would have been expected."""
     digits = nik.exposed()
     if not _DIGITS(digits):
-        return None, "16 digits"
+        return None, Phrase("16 digits")
     province, regency, district, day, month, year = (
         int(digits[n : n + 2]) for n in range(0, 12, 2)
     )
     if province < _FIRST_PROVINCE or not regency or not district:
-        return None, "a number that begins with the code of a province, a regency and a district"
+        return None, Phrase(
+            "a number that begins with the code of a province, a regency and a district"
+        )
     sex = Sex.FEMALE if day > _WOMAN else Sex.MALE
     day -= _WOMAN if sex is Sex.FEMALE else 0
     if not any(_is_day(century + year, month, day) for century in (1900, 2000)):
-        return None, "a number with a real birth date, its day raised by 40 for a woman"
+        return None, Phrase("a number with a real birth date, its day raised by 40 for a woman")
     return NikParts(
         province=province,
         day=day,
@@ -97,7 +100,7 @@ def _parts(nik: Secret[str]) -> tuple[NikParts | None, str]:
         year_of_century=year,
         sex=sex,
         serial=int(digits[12:]),
-    ), ""
+    ), Phrase("16 digits")
 
 
 def _is_day(year: int, month: int, day: int) -> bool:

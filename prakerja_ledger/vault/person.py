@@ -17,6 +17,8 @@ from attrs import field, frozen
 
 from prakerja_ledger.domain import vocabulary
 from prakerja_ledger.domain.errors import InvalidPerson
+from prakerja_ledger.domain.fields import one_of
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.vault.nik import Doubt, Sex, doubts, read_nik
 from prakerja_ledger.vault.secret import Secret
 
@@ -52,21 +54,31 @@ def nik(given: Secret[str]) -> Secret[str]:
 def name(given: Secret[str]) -> Secret[str]:
     """A name in NFC, without blanks around it. Raises InvalidPerson."""
     return _spelt(
-        given, _name, PersonalField.NAME, f"a name of 1 to {_LONGEST_NAME} characters on one line"
+        given,
+        _name,
+        PersonalField.NAME,
+        Phrase("a name of 1 to {longest} characters on one line", longest=_LONGEST_NAME),
     )
 
 
 def phone(given: Secret[str]) -> Secret[str]:
     """A telephone number as +62…; 08… and 62… are Indonesian. Raises InvalidPerson."""
-    return _spelt(given, _phone, PersonalField.PHONE, "a telephone number such as 08… or +62…")
+    return _spelt(
+        given, _phone, PersonalField.PHONE, Phrase("a telephone number such as 08… or +62…")
+    )
 
 
 def account(provider: str, number: Secret[str]) -> Secret[str]:
     """An account: its provider and number, `bca:…`. Raises InvalidPerson."""
     if provider not in vocabulary.PROVIDERS:
-        raise InvalidPerson(field="provider", expected="one of " + ", ".join(vocabulary.PROVIDERS))
+        raise InvalidPerson(
+            field="provider",
+            expected=one_of(vocabulary.PROVIDERS),
+        )
     spell = _wallet if provider in _WALLETS else _account
-    spelt = _spelt(number, spell, PersonalField.ACCOUNT, "an account number of 5 to 34 digits")
+    spelt = _spelt(
+        number, spell, PersonalField.ACCOUNT, Phrase("an account number of 5 to 34 digits")
+    )
     return Secret(f"{provider}:{spelt.exposed()}")
 
 

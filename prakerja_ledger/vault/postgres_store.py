@@ -15,6 +15,7 @@ import psycopg
 from psycopg import Connection
 
 from prakerja_ledger.domain.errors import CommitInDoubt
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.postgres import connected, fault, has_died, lost, told
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 from prakerja_ledger.vault.rows import TABLES, Rows, Settings, create_script
@@ -109,8 +110,10 @@ class PostgresStore:
                 if lost(connection, error):
                     raise CommitInDoubt(
                         source=self.url,
-                        problem=f"{told(error)}. Whether it was done is not known; do it again, which is "
-                        "safe.",
+                        problem=Phrase(
+                            "{error}. Whether it was done is not known; do it again, which is safe.",
+                            error=told(error),
+                        ),
                     ) from error
                 raise fault(self.url, error) from error
 

@@ -8,6 +8,7 @@ exchanged after it and the old one is destroyed.
 from __future__ import annotations
 
 from prakerja_ledger.domain.errors import KeyRefused
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.vault.journal import Kind
 from prakerja_ledger.vault.person import LOOKED_UP, PersonalField
 from prakerja_ledger.vault.rows import WrappedKey
@@ -33,7 +34,10 @@ def begin_look_up(turn: Turn, new: str) -> None:
 def _check(current: str, before: str | None, new: str) -> None:
     if before is not None and new != current:
         raise KeyRefused(
-            key=new, problem=f"keys are being exchanged for {current} already. End that first."
+            key=new,
+            problem=Phrase(
+                "keys are being exchanged for {current} already. End that first.", current=current
+            ),
         )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import KeyRefused, VaultDamaged
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.vault import crypto
 from prakerja_ledger.vault.crypto import Algorithm, Key
 from prakerja_ledger.vault.keys import Keys
@@ -52,7 +53,8 @@ class Sealing:
             return wrapping.unwrap(bytes(wrapped.wrapped), wrapped.algorithm, bound)
         except (crypto.Unopened, ValueError):
             raise self._damaged(
-                f"the key of {wrapped.participant} does not open", wrapped.key_id
+                Phrase("the key of {participant} does not open", participant=wrapped.participant),
+                wrapped.key_id,
             ) from None
         except crypto.Unavailable as missing:
             raise _unavailable(wrapped.key_id, missing) from None
@@ -81,7 +83,14 @@ class Sealing:
         try:
             plain = crypto.open_sealed(Algorithm(by), key, bytes(value.sealed), bound)
         except (crypto.Unopened, ValueError):
-            raise self._damaged(f"{value.field} of {participant} does not open", by) from None
+            raise self._damaged(
+                Phrase(
+                    "{field} of {participant} does not open",
+                    field=str(value.field),
+                    participant=participant,
+                ),
+                by,
+            ) from None
         except crypto.Unavailable as missing:
             raise _unavailable(by, missing) from None
         return Secret(plain.exposed().decode())
@@ -91,16 +100,23 @@ class Sealing:
         key = self.keys.look_up_key(key_id)
         return key.token(_bound(_TOKEN, self.vault, field), Secret(value.exposed().encode()))
 
-    def _damaged(self, what: str, key: str) -> VaultDamaged:
+    def _damaged(self, what: Phrase, key: str) -> VaultDamaged:
         return VaultDamaged(
             source=self.source,
-            problem=f"{what} with {key}: it was changed, or belongs elsewhere. Restore it from a copy.",
+            problem=Phrase(
+                "{what} with {key}: it was changed, or belongs elsewhere. Restore it from a copy.",
+                what=what,
+                key=key,
+            ),
         )
 
 
 def _unavailable(key: str, missing: crypto.Unavailable) -> KeyRefused:
     return KeyRefused(
         key=key,
-        problem=f"OpenSSL of this machine has no {missing}. Use OpenSSL 3.2 or later, or make the vault "
-        "with --algorithm aes-256-gcm.",
+        problem=Phrase(
+            "OpenSSL of this machine has no {algorithm}. Use OpenSSL 3.2 or later, or make the vault "
+            "with --algorithm aes-256-gcm.",
+            algorithm=str(missing),
+        ),
     )

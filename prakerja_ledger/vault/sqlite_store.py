@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.sqlite import fault
 from prakerja_ledger.stores.sqlite_file import FULL, path_of
 from prakerja_ledger.vault.rows import FORMAT, Rows, Settings, create_script
@@ -41,7 +42,9 @@ def create(url: str, settings: Settings) -> None:
     """Make the file, with the mode it keeps: there is no moment in which others could open it."""
     path = path_of(url)
     if not path.parent.is_dir():
-        raise UnreadableSource(source=url, problem=f"there is no folder {path.parent}.")
+        raise UnreadableSource(
+            source=url, problem=Phrase("there is no folder {folder}.", folder=str(path.parent))
+        )
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
@@ -68,14 +71,17 @@ def open(url: str) -> SQLiteStore:  # StoreModule's word
     if path.stat().st_mode & 0o077:
         raise UnreadableSource(
             source=url,
-            problem=f"its mode is {path.stat().st_mode & 0o777:04o}, so others can get at it. "
-            f"Run chmod go= {path}.",
+            problem=Phrase(
+                "its mode is {mode}, so others can get at it. Run chmod go= {path}.",
+                mode=f"{path.stat().st_mode & 0o777:04o}",
+                path=str(path),
+            ),
         )
     try:
         _check(url, path)
         return SQLiteStore(url, _connected(path))
     except sqlite3.Error as error:
-        raise UnreadableSource(source=url, problem=f"{error}.") from None
+        raise UnreadableSource(source=url, problem=Phrase("{error}.", error=str(error))) from None
 
 
 def _check(url: str, path: Path) -> None:
@@ -85,7 +91,7 @@ def _check(url: str, path: Path) -> None:
         (owner,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()
     if (owner, version) != (APPLICATION_ID, FORMAT):
-        problem = f"it is no vault of format {FORMAT}. Name another file."
+        problem = Phrase("it is no vault of format {format}. Name another file.", format=FORMAT)
         raise UnreadableSource(source=url, problem=problem)
 
 
@@ -104,7 +110,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     if synchronous < FULL or secure != 1:
         raise LedgerFault(
             source=str(path),
-            problem="this SQLite cannot be made durable, or keeps what is deleted.",
+            problem=Phrase("this SQLite cannot be made durable, or keeps what is deleted."),
         )
     return database
 

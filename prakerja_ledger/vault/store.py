@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.urls import check_url, imported, without_password
 from prakerja_ledger.vault.rows import Rows, Settings
 
@@ -55,7 +56,9 @@ def store_module(url: str) -> StoreModule:
     if name is None:
         raise UnreadableSource(
             source=without_password(url),
-            problem="it is no database. Name sqlite:///vault.db or postgresql://host/database.",
+            problem=Phrase(
+                "it is no database. Name sqlite:///vault.db or postgresql://host/database."
+            ),
         )
     module: StoreModule = imported(name, scheme)
     return module
@@ -64,12 +67,13 @@ def store_module(url: str) -> StoreModule:
 def no_vault(url: str) -> UnreadableSource:
     """The error where there is none."""
     return UnreadableSource(
-        source=url, problem="there is no vault. Make one with `prakerja-ledger vault init`."
+        source=url, problem=Phrase("there is no vault. Make one with `prakerja-ledger vault init`.")
     )
 
 
 def vault_there(url: str) -> UnreadableSource:
     """The error where there is one already."""
     return UnreadableSource(
-        source=url, problem="there is a vault already, and it stays as it is. Name another place."
+        source=url,
+        problem=Phrase("there is a vault already, and it stays as it is. Name another place."),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import Forgotten, NotInVault, Restricted, VaultDamaged
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.time import Instant, date_of
 from prakerja_ledger.vault.crypto import Key
 from prakerja_ledger.vault.journal import Entry, Kind, Warrant
@@ -67,7 +68,10 @@ class Turn:
         if wrapped is None:
             raise VaultDamaged(
                 source=self.sealing.source,
-                problem=f"the key of {participant} is gone, and nobody forgot them. Restore it from a copy.",
+                problem=Phrase(
+                    "the key of {participant} is gone, and nobody forgot them. Restore it from a copy.",
+                    participant=participant,
+                ),
             )
         return self.sealing.key_of(wrapped)
 

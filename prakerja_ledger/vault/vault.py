@@ -16,6 +16,7 @@ from prakerja_ledger.domain.errors import (
     LedgerFault,
     Restricted,
 )
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.asking import system_clock
 from prakerja_ledger.ledger.steps import Clock, now_by
 from prakerja_ledger.vault import crypto, forgetting, registering, rotating, showing
@@ -58,7 +59,8 @@ class Vault:
         """Make a vault with the one wrapping key and the one look-up key that are given."""
         if len(keys.wrapping) != 1 or len(keys.look_up) != 1:
             raise KeyRefused(
-                key="of a new vault", problem="one wrapping key and one look-up key are needed."
+                key=Phrase("of a new vault"),
+                problem=Phrase("one wrapping key and one look-up key are needed."),
             )
         settings = Settings(
             vault=crypto.random_id("v-"),

@@ -8,11 +8,15 @@ import signal
 import sys
 from importlib import import_module
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.cli.status import Status
+
+if TYPE_CHECKING:
+    from prakerja_ledger.domain.errors import PrakerjaLedgerError
 
 COMMANDS: Final = {
     "check": ("history", "Read and judge histories without recording."),
@@ -57,7 +61,9 @@ class LateGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name in OF_THE_VAULT:
-            raise click.UsageError(f"{cmd_name} is a command of the vault: vault {cmd_name}.")
+            raise click.UsageError(
+                Phrase("{command} is a command of the vault: vault {command}.", command=cmd_name)
+            )
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"prakerja_ledger.interfaces.cli.commands.{COMMANDS[cmd_name][0]}")
@@ -148,10 +154,10 @@ def _run() -> Any:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        _in_our_words(error).show()
         return Status.WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted")
+        _say(_in_words(Phrase("interrupted")))
         return Status.FAULT
     except InvalidInput as error:
         _say(_in_words(error))
@@ -165,19 +171,46 @@ def _run() -> Any:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        _say(_in_words(_of_the_system(error)))
         return Status.FAULT
     except Exception as error:  # a person gets a sentence, never a traceback
         if os.environ.get("PRAKERJA_LEDGER_DEBUG"):
             raise
-        _say(
-            f"internal fault ({type(error).__name__}: {error}). This is a fault of the program, not "
-            "of your data; set PRAKERJA_LEDGER_DEBUG=1 and run again to see where."
+        said = Phrase(
+            "internal fault ({kind}: {error}). This is a fault of the program, not of your data; set "
+            "PRAKERJA_LEDGER_DEBUG=1 and run again to see where.",
+            kind=type(error).__name__,
+            error=str(error),
         )
+        _say(_in_words(said))
         return Status.FAULT
 
 
-def _in_words(error: Any) -> str:
+def _of_the_system(error: OSError) -> str:
+    from prakerja_ledger.interfaces.cli.words import of_system  # noqa: PLC0415
+
+    said = of_system(error)
+    return (
+        Phrase("{error}: {file}", error=said, file=str(error.filename)) if error.filename else said
+    )
+
+
+def _in_our_words(error: click.ClickException) -> click.ClickException:
+    """A wrong usage in the user's language where the sentence is ours; click's own are English."""
+    said = error.message
+    if not isinstance(said, Phrase):
+        return error
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        said = Phrase(
+            "Invalid value for {parameter}: {problem}",
+            parameter=error.param.get_error_hint(error.ctx),
+            problem=said,
+        )
+    return click.UsageError(_in_words(said), getattr(error, "ctx", None))
+
+
+def _in_words(said: str | PrakerjaLedgerError) -> str:
+    """A text of ours in the language that the arguments ask for, however wrong they are."""
     from prakerja_ledger.interfaces.cli.words import LANGUAGES, words_for  # noqa: PLC0415
 
     given = [*sys.argv[1:], ""]
@@ -185,7 +218,8 @@ def _in_words(error: Any) -> str:
     for word, following in pairwise(given):
         if word == "--lang" or word.startswith("--lang="):
             language = word.partition("=")[2] or following
-    return words_for(language if language in LANGUAGES else None).error(error)
+    words = words_for(language if language in LANGUAGES else None)
+    return words.text(said) if isinstance(said, str) else words.error(said)
 
 
 def _say(text: str) -> None:

@@ -20,6 +20,7 @@ from prakerja_ledger.domain.errors import (
     InvalidTimestamp,
     UnreadableSource,
 )
+from prakerja_ledger.domain.phrases import Phrase, phrase_of, text_of
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA, Programme
 from prakerja_ledger.domain.time import WIB, Instant, day, known_at
 from prakerja_ledger.interfaces.asked import MEMORY_LIMIT, Asked, Engine
@@ -41,7 +42,7 @@ class DayType(click.ParamType[date]):
         try:
             return day(value)
         except InvalidDate as error:
-            self.fail(str(error), param, ctx)
+            self.fail(phrase_of(error), param, ctx)
 
 
 class MomentType(click.ParamType[Instant]):
@@ -55,7 +56,7 @@ class MomentType(click.ParamType[Instant]):
         try:
             return known_at(value)
         except (InvalidTimestamp, InvalidDate) as error:
-            self.fail(str(error), param, ctx)
+            self.fail(phrase_of(error), param, ctx)
 
 
 def today() -> date:
@@ -125,7 +126,13 @@ class SizeType(click.ParamType[str]):
         text = str(value).strip()
         found = _SIZE.fullmatch(text)
         if found is None or not float(found["number"]):
-            self.fail(f"{value} is no size. Write a number and a unit, such as 4GB.", param, ctx)
+            self.fail(
+                Phrase(
+                    "{value} is no size. Write a number and a unit, such as 4GB.", value=str(value)
+                ),
+                param,
+                ctx,
+            )
         return text
 
 
@@ -184,6 +191,16 @@ def language_option(command: F) -> F:
     )(command)
 
 
+def errors_language_option(command: F) -> F:
+    """`--lang` of a command that says nothing but what went wrong, which `main` does."""
+    return click.option(
+        "--lang",
+        type=click.Choice(LANGUAGES),
+        expose_value=False,
+        help="Language of what it says. Default: your locale's.",
+    )(command)
+
+
 def holidays_option(command: F) -> F:
     """`--holidays`."""
     return click.option(
@@ -224,7 +241,7 @@ def _extended(calendar: WorkingCalendar, path: str) -> WorkingCalendar:
             rows = [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
         return calendar.extended(day(text) for text in rows if text.lower() != "date")
     except (OSError, UnicodeDecodeError, csv.Error, InvalidDate, HolidaysWithGap) as error:
-        raise UnreadableSource(source=path, problem=str(error)) from None
+        raise UnreadableSource(source=path, problem=text_of(error)) from None
 
 
 def words_of(lang: str | None) -> Words:
@@ -235,4 +252,4 @@ def words_of(lang: str | None) -> Words:
 def exclusive(as_json: bool, as_csv: bool) -> None:  # two flags, one rule
     """JSON and CSV are two answers; one is asked for."""
     if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other. Choose one.")
+        raise click.UsageError(Phrase("--json and --csv exclude each other. Choose one."))

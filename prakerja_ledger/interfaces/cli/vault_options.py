@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.cli.words import N_
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ class ParticipantType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if _PARTICIPANT(str(value)) is None:
             self.fail(
-                "that is no participant id of a vault: p- and 32 digits or letters a to f. To find one by "
-                "a value, use vault find, which reads from standard input.",
+                Phrase(
+                    "that is no participant id of a vault: p- and 32 digits or letters a to f. To find one "
+                    "by a value, use vault find, which reads from standard input."
+                ),
                 param,
                 ctx,
             )
@@ -64,7 +67,9 @@ class At:
     def keys_folder(self) -> Path:
         """Raises UsageError where none is named."""
         if self.folder is None:
-            raise click.UsageError("this needs the vault's keys. Name their folder: --keys FOLDER.")
+            raise click.UsageError(
+                Phrase("this needs the vault's keys. Name their folder: --keys FOLDER.")
+            )
         return Path(self.folder)
 
     def warrant(self) -> Warrant:
@@ -72,7 +77,9 @@ class At:
         from prakerja_ledger.vault.journal import Warrant  # noqa: PLC0415  # heavy
 
         if not self._by or not self._purpose:
-            raise click.UsageError("say who does it and what for: --by PERSON --purpose TEXT.")
+            raise click.UsageError(
+                Phrase("say who does it and what for: --by PERSON --purpose TEXT.")
+            )
         return Warrant(by=self._by, purpose=self._purpose)
 
     def opened(self, *, keyless: bool = False) -> Vault:
@@ -89,7 +96,7 @@ def _check_installed() -> None:
     except ModuleNotFoundError as missing:
         package = str(missing.name).partition(".")[0]
         raise click.UsageError(
-            f"{package} is not installed. Install prakerja-ledger[vault]."
+            Phrase("{package} is not installed. Install prakerja-ledger[vault].", package=package)
         ) from None
 
 

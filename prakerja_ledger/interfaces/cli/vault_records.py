@@ -18,7 +18,9 @@ from typing import IO, Final
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import InvalidPerson, UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.vocabulary import PROVIDERS
+from prakerja_ledger.interfaces.cli.words import of_system
 from prakerja_ledger.vault import person as spelling
 from prakerja_ledger.vault.nik import Sex
 from prakerja_ledger.vault.person import Person, PersonalField
@@ -55,7 +57,9 @@ def opened(path: str) -> Iterator[Iterable[bytes]]:
     try:
         file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115  # closed below
     except OSError as error:
-        raise UnreadableSource(source=path, problem=f"{error.strerror}.") from None
+        raise UnreadableSource(
+            source=path, problem=Phrase("{error}.", error=of_system(error))
+        ) from None
     with file:
         yield file
 
@@ -74,8 +78,8 @@ def records(lines: Iterable[bytes]) -> Iterator[Record]:
         else:
             names = _heading(line)
             if names is None:  # its text is not repeated: where a heading is missing it is a person
-                expected = "a line of names, each once, of " + ", ".join(KNOWN)
-                raise InvalidPerson(field="the heading of the CSV", expected=expected)
+                expected = Phrase("a line of names, each once, of {names}", names=", ".join(KNOWN))
+                raise InvalidPerson(field=Phrase("the heading of the CSV"), expected=expected)
             read = partial(_row, names)
 
 
@@ -130,7 +134,7 @@ def person_of(record: Record) -> Person:
     fields = _readable(record)
     for needed in ("nik", "name"):
         if needed not in fields:
-            raise InvalidPerson(field=needed, expected="there, and every person has one")
+            raise InvalidPerson(field=needed, expected=Phrase("there, and every person has one"))
     return Person(
         nik=fields["nik"],
         name=fields["name"],
@@ -152,21 +156,25 @@ def sought(record: Record) -> tuple[PersonalField, Secret[str]]:
     if fields.keys() == {"provider", "account"}:
         return PersonalField.ACCOUNT, _accounts(fields)[0]
     raise InvalidPerson(
-        field="the line", expected="one of nik, phone, or provider and account, and nothing else"
+        field=Phrase("the line"),
+        expected=Phrase("one of nik, phone, or provider and account, and nothing else"),
     )
 
 
 def _readable(record: Record) -> Fields:
     if record.fields is None:
         raise InvalidPerson(
-            field="the line", expected="an object of JSON, or a row of CSV, of " + ", ".join(KNOWN)
+            field=Phrase("the line"),
+            expected=Phrase(
+                "an object of JSON, or a row of CSV, of {names}", names=", ".join(KNOWN)
+            ),
         )
     return record.fields
 
 
 def _accounts(fields: Fields) -> tuple[Secret[str], ...]:
     if ("provider" in fields) != ("account" in fields):
-        raise InvalidPerson(field="account", expected="there together with its provider")
+        raise InvalidPerson(field="account", expected=Phrase("there together with its provider"))
     if "account" not in fields:
         return ()
     provider = next((one for one in PROVIDERS if Secret(one) == fields["provider"]), "")
@@ -178,7 +186,7 @@ def _day(fields: Fields, name: str) -> date | None:
         return None
     found = _real_day(fields[name])
     if found is None:
-        raise InvalidPerson(field=name, expected="a date, YYYY-MM-DD")
+        raise InvalidPerson(field=name, expected=Phrase("a date, YYYY-MM-DD"))
     return found
 
 
@@ -196,4 +204,4 @@ def _sex(fields: Fields) -> Sex | None:
     for sex in Sex:
         if fields["sex"] == Secret(sex.value):
             return sex
-    raise InvalidPerson(field="sex", expected="female or male")
+    raise InvalidPerson(field="sex", expected=Phrase("female or male"))

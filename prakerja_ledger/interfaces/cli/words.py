@@ -12,9 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from prakerja_ledger.domain.errors import PrakerjaLedgerError, Refusal
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.time import Instant, date_of
 
 LANGUAGES: Final = ("id", "en")
@@ -56,30 +57,39 @@ class Words:
     def __call__(self, message: str, **fields: Any) -> str:
         """A message in this language, with its fields filled in (made safe to show)."""
         said = self._catalogue.gettext(message) if message else ""
-        if not fields:
-            return said
+        return self._filled(said, fields) if fields else said
+
+    def _filled(self, said: str, fields: Mapping[str, Any]) -> str:
         return said.format(**{name: self._said(name, value) for name, value in fields.items()})
 
-    def _said(self, name: str, value: Any) -> str:
-        """A field as people read it: a date with its weekday, rupiah as rupiah, text made safe."""
+    def _said(self, name: str, value: Any) -> str | _Count:
+        """A field as people read it: ours in this language, a date with its weekday, rupiah as rupiah.
+
+        Whatever else it is, as text made safe.
+        """
+        if isinstance(value, (Phrase, Refusal)):
+            return self.phrase(value)
         if isinstance(value, date):
             return self.day(value)
         if name in _RUPIAH_FIELDS and isinstance(value, int):
             return self.money(value)
-        return shown(str(value))
+        return _Count(self, value) if type(value) is int else shown(str(value))
+
+    def phrase(self, phrase: Phrase | Refusal | PrakerjaLedgerError) -> str:
+        """A text of ours, with all that it quotes of us, in this language."""
+        return self._filled(self._catalogue.gettext(phrase.template), phrase.fields)
 
     def refusal(self, refusal: Refusal) -> str:
         """Why a line cannot be recorded."""
-        return (
-            self(refusal.template, **refusal.fields) if refusal.fields else self(refusal.template)
-        )
+        return self.phrase(refusal)
 
     def error(self, error: PrakerjaLedgerError) -> str:
         """An error of the package."""
-        refusal = error.fields.get("refusal")
-        if isinstance(refusal, Refusal):
-            return self.refusal(refusal)
-        return self(error.template, **error.fields)
+        return self.phrase(error)
+
+    def text(self, text: str) -> str:
+        """A text that may be one of ours; any other is left as it is, and made safe."""
+        return self.phrase(text) if isinstance(text, Phrase) else shown(text)
 
     def money(self, amount: int) -> str:
         """Whole rupiah, as Indonesia writes it in every language: Rp3.550.000."""
@@ -103,6 +113,17 @@ class Words:
         if len(given) < 2:
             return "".join(given)
         return f"{', '.join(given[:-1])} {self(N_('and'))} {given[-1]}"
+
+
+@frozen
+class _Count:
+    """An integer in a text: digits, or grouped where the text says `{count:,}`."""
+
+    words: Words
+    count: int
+
+    def __format__(self, spec: str) -> str:
+        return self.words.number(self.count) if spec == "," else str(self.count)
 
 
 @lru_cache(maxsize=4096)
@@ -145,6 +166,27 @@ def shown(text: str) -> str:
         else c
         for c in text
     )
+
+
+_OF_SYSTEM: Final[Mapping[str, Phrase]] = {
+    one: one
+    for one in (
+        Phrase("File exists"),
+        Phrase("Is a directory"),
+        Phrase("No space left on device"),
+        Phrase("No such file or directory"),
+        Phrase("Not a directory"),
+        Phrase("Permission denied"),
+        Phrase("Read-only file system"),
+    )
+}
+"""What the operating system mostly says of a file; it says it in English."""
+
+
+def of_system(error: OSError) -> str:
+    """What the operating system says, as a text of ours where it is known."""
+    said = error.strerror or str(error)
+    return _OF_SYSTEM.get(said, said)
 
 
 def words_for(language: str | None) -> Words:

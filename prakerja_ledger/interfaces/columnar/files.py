@@ -14,10 +14,11 @@ from attrs import define, field
 from pyarrow import parquet as pq
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase, text_of
 from prakerja_ledger.evidence.columns import BY_NAME, Kind
 from prakerja_ledger.interfaces.columnar.note import Damaged, Note, check_pieces, read_note
 from prakerja_ledger.interfaces.columnar.rows import BadRows
-from prakerja_ledger.interfaces.columnar.schema import NOT_OURS, NoHistory, check_schema
+from prakerja_ledger.interfaces.columnar.schema import NoHistory, check_schema
 
 BATCH: Final = 1 << 14
 """Rows decoded at once."""
@@ -36,26 +37,39 @@ def explained(source: str) -> Iterator[None]:
     try:
         yield
     except NoHistory as error:
-        raise UnreadableSource(source=source, problem=NOT_OURS.format(what=error)) from None
+        raise UnreadableSource(
+            source=source,
+            problem=Phrase(
+                "it is a Parquet file, but no history: {what}. See the history format, columnar.",
+                what=text_of(error),
+            ),
+        ) from None
     except BadRows as error:
         raise UnreadableSource(
             source=source,
-            problem=f"its rows are no history: {error}. Have it written anew.",
+            problem=Phrase(
+                "its rows are no history: {error}. Have it written anew.", error=text_of(error)
+            ),
         ) from None
     except FileNotFoundError:
         raise UnreadableSource(
-            source=source, problem="there is no such file. Check the path."
+            source=source, problem=Phrase("there is no such file. Check the path.")
         ) from None
     except (
         *(Damaged, pa.ArrowException, OSError, EOFError, zlib.error, MemoryError),
         *(ArithmeticError, ValueError, KeyError, IndexError),
     ) as error:
-        said = " ".join(str(error).split())[:_LONGEST_PROBLEM] or type(error).__name__
+        said = text_of(error)
+        if not isinstance(said, Phrase):
+            said = " ".join(said.split())[:_LONGEST_PROBLEM] or type(error).__name__
         raise UnreadableSource(
             source=source,
             problem=(
-                f"the Parquet data is damaged or cut short ({said}). Fetch the file again; what was "
-                "imported before stays recorded."
+                Phrase(
+                    "the Parquet data is damaged or cut short ({said}). Fetch the file again; what was "
+                    "imported before stays recorded.",
+                    said=said,
+                )
             ),
         ) from None
 

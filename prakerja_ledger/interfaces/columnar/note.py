@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.wire import CANONICAL
 
 MAGIC: Final = b"PRKJNOTE"
@@ -66,17 +67,19 @@ def _footer_at(file: IO[bytes]) -> int:
     """Where the footer begins. Raises Damaged where there cannot be one."""
     size = file.seek(0, os.SEEK_END)
     if size < len(PARQUET) * 2 + _LENGTH.size:
-        raise Damaged("it is too short to be a Parquet file")
+        raise Damaged(Phrase("it is too short to be a Parquet file"))
     file.seek(size - _LENGTH.size - len(PARQUET))
     (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
     end = file.read()
     if end != PARQUET:
         raise Damaged(
-            "its footer is encrypted" if end == b"PARE" else "it does not end as a Parquet file"
+            Phrase("its footer is encrypted")
+            if end == b"PARE"
+            else Phrase("it does not end as a Parquet file")
         )
     start = size - _LENGTH.size - len(PARQUET) - length
     if start < len(PARQUET):
-        raise Damaged("its footer would be longer than the file")
+        raise Damaged(Phrase("its footer would be longer than the file"))
     return int(start)
 
 
@@ -118,21 +121,27 @@ def read_note(file: IO[bytes]) -> Note | None:
         return None
     start = at - _TAIL.size - length
     if start < len(PARQUET):
-        raise Damaged("its checksums do not fit into it")
+        raise Damaged(Phrase("its checksums do not fit into it"))
     file.seek(start)
     text = file.read(length)
     file.seek(at)
     if zlib.crc32(text + _LENGTH.pack(length) + file.read()) != checksum:
-        raise Damaged("its footer is not the one that was written")
+        raise Damaged(Phrase("its footer is not the one that was written"))
     return _note(json.loads(text), start)
 
 
 def _note(said: dict[str, Any], start: int) -> Note:
     if said["version"] != CANONICAL:
-        raise Damaged(f"its note has version {said['version']}, and this program reads {CANONICAL}")
+        raise Damaged(
+            Phrase(
+                "its note has version {version}, and this program reads {known}",
+                version=said["version"],
+                known=CANONICAL,
+            )
+        )
     pieces = tuple(Piece(*one) for one in said["pieces"])
     if pieces[-1].end != start:
-        raise Damaged("its checksums speak of another file")
+        raise Damaged(Phrase("its checksums speak of another file"))
     return Note(pieces, frozenset(said["sharing"]), said.get("judged_by"))
 
 
@@ -142,5 +151,7 @@ def check_pieces(file: IO[bytes], note: Note, start: int = 0, end: int | None = 
     for piece in note.pieces:
         touches = piece.end > start and (end is None or at < end)
         if touches and _crc(file, at, piece.end) != piece.checksum:
-            raise Damaged(f"bytes {at} to {piece.end} are not those that were written")
+            raise Damaged(
+                Phrase("bytes {at} to {end} are not those that were written", at=at, end=piece.end)
+            )
         at = piece.end

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from operator import ge
 from typing import Final
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.columnar.rows import BadRows
 
 _SPARSE: Final = 1 << 22
@@ -41,7 +42,7 @@ class Positions:
 
 
 def _twice(number: int) -> BadRows:
-    return BadRows(f"position {number} stands there twice")
+    return BadRows(Phrase("position {number} stands there twice", number=number))
 
 
 def check_rising(numbers: Iterable[int], last: int) -> int:

@@ -21,6 +21,7 @@ from prakerja_ledger.domain.errors import Refusal
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.facts import FACTS, Fact
 from prakerja_ledger.domain.fields import LARGEST_INTEGER
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant, in_wib
 from prakerja_ledger.evidence.columns import BY_NAME, DATA, ENVELOPE, FIELDS, LINE, LINE_BYTES, Kind
@@ -210,7 +211,10 @@ class _Decoder:
         found = read_event(line, self.numbers[index], self.programme)
         if isinstance(found, Event) and not self._agrees(index, found):
             raise BadRows(
-                f"the columns of position {self.numbers[index]} do not say what its line says"
+                Phrase(
+                    "the columns of position {position} do not say what its line says",
+                    position=self.numbers[index],
+                )
             )
         return found
 
@@ -281,14 +285,20 @@ def _is_day(column: str) -> bool:
 def _check_envelope(columns: dict[str, Any]) -> None:
     for name in _NOT_NULL:
         if columns[name].null_count:
-            raise BadRows(f"column {name} holds a null")
+            raise BadRows(Phrase("column {name} holds a null", name=name))
     extremes = pc.min_max(columns["position"]).as_py()
     if (
         extremes["min"] is not None
         and not 1 <= extremes["min"] <= extremes["max"] <= LARGEST_INTEGER
     ):
         wrong = extremes["max"] if extremes["min"] >= 1 else extremes["min"]
-        raise BadRows(f"a position is {wrong}, expected an integer from 1 to {LARGEST_INTEGER}")
+        raise BadRows(
+            Phrase(
+                "a position is {wrong}, expected an integer from 1 to {largest}",
+                wrong=wrong,
+                largest=LARGEST_INTEGER,
+            )
+        )
 
 
 def _own_lines(columns: dict[str, Any]) -> Iterator[tuple[int, bytes]]:
@@ -300,5 +310,5 @@ def _own_lines(columns: dict[str, Any]) -> Iterator[tuple[int, bytes]]:
     if given is not None and given.null_count < len(given):
         for index in where(pc.is_valid(given)):
             if texts[index].is_valid:
-                raise BadRows("a row has both a line and line_bytes")
+                raise BadRows(Phrase("a row has both a line and line_bytes"))
             yield index, given[index].as_py()

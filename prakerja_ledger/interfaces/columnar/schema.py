@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pyarrow import types
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.arrow import TYPES
 from prakerja_ledger.evidence.columns import (
     BY_NAME,
@@ -18,7 +19,6 @@ from prakerja_ledger.evidence.columns import (
 
 _UTC: Final = frozenset({"UTC", "utc", "Etc/UTC", "+00:00", "Z"})
 _SHOWN: Final = 5
-NOT_OURS: Final = "it is a Parquet file, but no history: {what}. See the history format, columnar."
 
 
 class NoHistory(ValueError):
@@ -30,30 +30,40 @@ def check_schema(schema: Any) -> None:
     version = (schema.metadata or {}).get(VERSION_KEY.encode())
     if version is not None and version != VERSION.encode():
         raise NoHistory(
-            f"it says {VERSION_KEY} = {version[:20].decode('utf-8', 'replace')!r}, and this program "
-            f"reads {VERSION}"
+            Phrase(
+                "it says {key} = {found}, and this program reads {known}",
+                key=VERSION_KEY,
+                found=repr(version[:20].decode("utf-8", "replace")),
+                known=VERSION,
+            )
         )
     names = list(schema.names)
     missing = [name for name in BY_NAME if name not in names and name != LINE_BYTES.name]
     if missing:
-        raise NoHistory(_listed("column", missing, "missing"))
+        raise NoHistory(Phrase("column {names} missing", names=_listed(missing)))
     unknown = [name for name in names if name not in BY_NAME]
     if unknown:
-        raise NoHistory(_listed("column", unknown, "unknown"))
+        raise NoHistory(Phrase("column {names} unknown", names=_listed(unknown)))
     if len(set(names)) != len(names):
-        raise NoHistory("a column stands there twice")
+        raise NoHistory(Phrase("a column stands there twice"))
     wrong = [one.name for one in map(BY_NAME.get, names) if one and not _fits(schema, one)]
     if wrong:
         name = wrong[0]
         raise NoHistory(
-            f"column {name} is {schema.field(name).type}, expected {TYPES[BY_NAME[name].kind]}"
+            Phrase(
+                "column {name} is {found}, expected {expected}",
+                name=name,
+                found=str(schema.field(name).type),
+                expected=str(TYPES[BY_NAME[name].kind]),
+            )
         )
 
 
-def _listed(what: str, names: list[str], state: str) -> str:
+def _listed(names: list[str]) -> str:
     shown = ", ".join(repr(name[:60]) for name in names[:_SHOWN])
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{what} {shown}{more} {state}"
+    if len(names) <= _SHOWN:
+        return shown
+    return Phrase("{names} and {count} more", names=shown, count=len(names) - _SHOWN)
 
 
 def _fits(schema: Any, column: Column) -> bool:

@@ -22,6 +22,7 @@ from prakerja_ledger.bulk.doubts import among, find_doubtful, shared_identities
 from prakerja_ledger.bulk.setting import NotForBulk
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT, Event
 from prakerja_ledger.domain.fields import LARGEST_INTEGER
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.arrow import SCHEMA
 from prakerja_ledger.evidence.columns import COLUMNS, DATA, ENVELOPE, LINE
 from prakerja_ledger.interfaces.columnar.files import explained
@@ -103,7 +104,7 @@ class SetwiseHistory:
             "FROM history"
         )
         if bad or low < 1 or high > LARGEST_INTEGER:
-            raise NotForBulk("its envelope is not as it must be")  # and the law says where
+            raise NotForBulk(Phrase("its envelope is not as it must be"))  # and the law says where
 
     def _run(self, query: str, values: Any = None) -> DuckDBPyConnection:
         return self.connection.execute(query, values)
@@ -144,7 +145,7 @@ class SetwiseHistory:
 
     def _judge(self) -> None:
         if self._one("SELECT count(*) - count(DISTINCT position) FROM history"):
-            raise NotForBulk("a position stands there twice")
+            raise NotForBulk(Phrase("a position stands there twice"))
         self._run(
             "CREATE OR REPLACE TEMP TABLE apart AS SELECT DISTINCT subject FROM history "
             f"WHERE kind IN {among(APART)} OR subject = '{PROGRAMME_SUBJECT}'"
@@ -200,7 +201,12 @@ class SetwiseHistory:
             assert isinstance(event, Event), "it is recorded"
             for at in (event.occurred_at, event.recorded_at):
                 if at != to_microsecond(at):
-                    raise NotForBulk(f"line {row.number} holds an instant finer than a microsecond")
+                    raise NotForBulk(
+                        Phrase(
+                            "line {number} holds an instant finer than a microsecond",
+                            number=row.number,
+                        )
+                    )
 
 
 def _column(name: str, given: set[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from attrs import define, field
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.interfaces.columnar.files import Part
@@ -106,7 +107,7 @@ def judge_share(
         found.aside = list(judge.aside)
         found.recorded = judge.recorded
     except Unsorted:
-        raise BadRows("they do not stand by subject, though it says so") from None
+        raise BadRows(Phrase("they do not stand by subject, though it says so")) from None
     finally:
         judge.aside.close()
         judge.recorded, judge.aside = recorded, aside

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,5 +67,7 @@ def _need(path: str) -> None:
     except ModuleNotFoundError:
         raise UnreadableSource(
             source=path,
-            problem="Parquet needs the package pyarrow: pip install 'prakerja-ledger[parquet]'.",
+            problem=Phrase(
+                "Parquet needs the package pyarrow: pip install 'prakerja-ledger[parquet]'."
+            ),
         ) from None

@@ -18,6 +18,7 @@ from pyarrow import parquet as pq
 from prakerja_ledger.domain.errors import UnreadableSource
 from prakerja_ledger.domain.events import Event
 from prakerja_ledger.domain.facts import values_of
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.evidence.arrow import SCHEMA, parquet_writer
@@ -200,9 +201,12 @@ def _whole(number: int, line: OverlongLine) -> bytes:
         if len(found) > _LONGEST and not line.blank:
             line.file.close()
             raise UnreadableSource(
-                source=f"line {number}",
-                problem=f"it is longer than {_LONGEST} bytes, and no row of a Parquet history takes "
-                "it. Take it out of the history first, or keep the history as lines.",
+                source=Phrase("line {number}", number=number),
+                problem=Phrase(
+                    "it is longer than {longest} bytes, and no row of a Parquet history takes it. Take it "
+                    "out of the history first, or keep the history as lines.",
+                    longest=_LONGEST,
+                ),
             )
     return b"" if line.blank else bytes(found)
 

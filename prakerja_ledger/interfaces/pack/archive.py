@@ -24,6 +24,7 @@ from attrs import define, field, frozen
 
 from prakerja_ledger.domain.errors import InvalidEvidence
 from prakerja_ledger.domain.fields import shown
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.pack.sniffing import MAGIC
 
 BLOCK: Final = 1 << 20
@@ -48,9 +49,9 @@ _END: Final = struct.Struct("<4s4H2LH")
 _ZIP64: Final = 1
 
 
-def refused(problem: str) -> InvalidEvidence:
+def refused(problem: Phrase) -> InvalidEvidence:
     """A pack that is not what one is."""
-    return InvalidEvidence(kind="pack", problem=problem)
+    return InvalidEvidence(kind=Phrase("pack"), problem=problem)
 
 
 @frozen
@@ -153,17 +154,19 @@ class Archive:
         while left:
             block = self.file.read(min(left, BLOCK))
             if not block:
-                raise refused(f"{name} ends before its end: the file is cut.")
+                raise refused(Phrase("{name} ends before its end: the file is cut.", name=name))
             left -= len(block)
             crc = crc32(block, crc)
             yield block
         if crc != one.crc:
-            raise refused(f"{name} is damaged: its check sum is another.")
+            raise refused(Phrase("{name} is damaged: its check sum is another.", name=name))
 
     def read(self, name: str, longest: int) -> bytes:
         """A file as a whole, of a bounded size."""
         if self.files[name].size > longest:
-            raise refused(f"{name} is longer than {longest:,} bytes.")
+            raise refused(
+                Phrase("{name} is longer than {longest:,} bytes.", name=name, longest=longest)
+            )
         return b"".join(self.blocks(name))
 
     def measure(self, name: str, copy: IO[bytes] | None = None) -> Measured:
@@ -182,17 +185,20 @@ def _laid_out(file: IO[bytes]) -> list[Stored]:
     end = 0
     while (one := _header(file, end, length)) is not None:
         if len(files) == MOST_FILES:
-            raise refused(f"it has more than {MOST_FILES} files.")
+            raise refused(Phrase("it has more than {most} files.", most=MOST_FILES))
         if any(one.name == other.name for other in files):
-            raise refused(f"{one.name} stands in it twice.")
+            raise refused(Phrase("{name} stands in it twice.", name=one.name))
         files.append(one)
         end = one.end
     closing = _closing(files)
     file.seek(end)
     if not files or file.read(len(closing) + 1) != closing:
         raise refused(
-            f"from byte {end:,} on it is not what a pack is: something was added, cut off or changed "
-            "there, or another tool has packed it anew."
+            Phrase(
+                "from byte {at:,} on it is not what a pack is: something was added, cut off or changed "
+                "there, or another tool has packed it anew.",
+                at=end,
+            )
         )
     return files
 
@@ -206,13 +212,27 @@ def _header(file: IO[bytes], offset: int, length: int) -> Stored | None:
     *_, crc, _, _, name_length, extra_length = _LOCAL.unpack(start)
     name, extra = file.read(min(name_length, 256)), file.read(min(extra_length, 256))
     if not _NAME.fullmatch(name):
-        raise refused(f"at byte {offset:,}, {shown(name)} is no plain name of a file.")
+        raise refused(
+            Phrase(
+                "at byte {at:,}, {name} is no plain name of a file.",
+                at=offset,
+                name=shown(name),
+            )
+        )
     size = _LOCAL_EXTRA.unpack(extra)[2] if len(extra) == _LOCAL_EXTRA.size else length
     found = Stored(name.decode(), size, crc, offset)
     if found.header != start + name + extra:
-        raise refused(f"{found.name}, at byte {offset:,}, is not stored as files of a pack are.")
+        raise refused(
+            Phrase(
+                "{name}, at byte {at:,}, is not stored as files of a pack are.",
+                name=found.name,
+                at=offset,
+            )
+        )
     if found.end > length:
-        raise refused(f"{found.name} ends behind the end of the pack: the file is cut.")
+        raise refused(
+            Phrase("{name} ends behind the end of the pack: the file is cut.", name=found.name)
+        )
     return found
 
 

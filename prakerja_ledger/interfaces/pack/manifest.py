@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from attrs import frozen
 
 from prakerja_ledger.domain.errors import InvalidEvidence, InvalidInput
+from prakerja_ledger.domain.phrases import Phrase, text_of
 from prakerja_ledger.domain.time import Instant, day, in_utc, instant
 from prakerja_ledger.evidence.canonical import canonical_json
 from prakerja_ledger.evidence.json_line import NotJson, load_object
@@ -105,18 +106,25 @@ class Manifest:
         except InvalidEvidence:
             raise
         except (NotJson, InvalidInput, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise refused(f"its manifest cannot be read ({error}).") from None
+            problem = Phrase("its manifest cannot be read ({error}).", error=text_of(error))
+            raise refused(problem) from None
         if read.to_bytes() != data:
-            raise refused("its manifest is not written as manifests are.")
+            raise refused(Phrase("its manifest is not written as manifests are."))
         return read
 
     @classmethod
     def _of(cls, said: Mapping[str, Any]) -> Self:
         if said["format"] != FORMAT:
-            raise refused(f"its format is {said['format']!r}, and this release reads {FORMAT}.")
+            raise refused(
+                Phrase(
+                    "its format is {found}, and this release reads {format}.",
+                    found=repr(said["format"]),
+                    format=FORMAT,
+                )
+            )
         names = [one["name"] for one in said["files"]]
         if names != list(FILES):
-            raise refused("its manifest does not list the files of a pack.")
+            raise refused(Phrase("its manifest does not list the files of a pack."))
         return cls(
             log=_text(said["log"]),
             release=_text(said["release"]),
@@ -166,8 +174,10 @@ def check_signed(
     signers = given.signed_by(verifiers)
     own = {one.name for one, _ in signers if one.kind is SignatureKind.ED25519}
     if manifest.log not in own:
-        raise refused(f"no key that is trusted signs its manifest for {manifest.log!r}.")
+        raise refused(
+            Phrase("no key that is trusted signs its manifest for {log}.", log=repr(manifest.log))
+        )
     if len(given.signatures) > 1:
-        raise refused("its note has more signatures than that of the log.")
+        raise refused(Phrase("its note has more signatures than that of the log."))
     if given.text != _signed_text(manifest.log, data):
-        raise refused("its note was signed for another manifest.")
+        raise refused(Phrase("its note was signed for another manifest."))

@@ -6,8 +6,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.pack import manifest as made_of
 from prakerja_ledger.interfaces.pack.archive import Archive, refused
 
@@ -17,10 +19,12 @@ def listed(archive: Archive) -> made_of.Manifest:
     if tuple(archive.files) != made_of.ALL:
         missing = [name for name in made_of.ALL if name not in archive.files]
         more = [name for name in archive.files if name not in made_of.ALL]
-        said = [f"{name} is missing" for name in missing] + [
-            f"{name} is no file of one" for name in more
-        ]
-        raise refused(f"{', '.join(said) or 'its files stand in another order'}.")
+        said = [
+            *(Phrase("{name} is missing", name=name) for name in missing),
+            *(Phrase("{name} is no file of one", name=name) for name in more),
+        ] or [Phrase("its files stand in another order")]
+        what = reduce(lambda one, other: Phrase("{one}, {other}", one=one, other=other), said)
+        raise refused(Phrase("{what}.", what=what))
     return made_of.Manifest.read(archive.read(made_of.MANIFEST, made_of.LONGEST))
 
 
@@ -31,7 +35,7 @@ def unpack(archive: Archive, manifest: made_of.Manifest, name: str, folder: Path
         found = archive.measure(name, file)
     if found != manifest.files[name]:
         path.unlink()
-        raise refused(f"{name} is not the file that its manifest lists.")
+        raise refused(Phrase("{name} is not the file that its manifest lists.", name=name))
     return path
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from attrs import define
 
 from prakerja_ledger.domain.errors import InvalidEvidence
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.evidence.breaks import Break, BreakCode
 from prakerja_ledger.evidence.checkpoint import opened
@@ -106,7 +107,7 @@ def _own_checkpoint(
 ) -> Given:
     trusted = opened((folder / made_of.CHECKPOINT).read_bytes(), verifiers)
     if trusted.checkpoint.origin != manifest.log:
-        raise refused("its checkpoint is that of another log.")
+        raise refused(Phrase("its checkpoint is that of another log."))
     leaves = None
     if made_of.LEAVES in fine:
         with suppress(InvalidEvidence):

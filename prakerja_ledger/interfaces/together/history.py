@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from operator import itemgetter
 from typing import Any, Final
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.register import Outcome
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.interfaces.columnar.files import explained
@@ -117,7 +118,7 @@ class Together:
         """Raise UnreadableSource unless every row was in a share: the file says which hold which."""
         with explained(self._history.name):
             if rows != self._history.size:
-                raise BadRows("its row groups do not hold the subjects that it says")
+                raise BadRows(Phrase("its row groups do not hold the subjects that it says"))
 
     def _each_share(self, asking: Asking) -> Iterator[ShareAnswer]:
         if self._processes < 2:
@@ -128,7 +129,7 @@ class Together:
             begin,
             (self._history.name, self._apart, asking),
             source="the processes that read the history",
-            advice="Read it again with fewer of them.",
+            advice=Phrase("Read it again with fewer of them."),
         ) as helpers:
             yield from _in_order(helpers.ask, self._shares, 2 * self._processes)
 

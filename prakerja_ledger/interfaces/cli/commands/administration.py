@@ -6,6 +6,7 @@ import json
 
 import click
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import json_option, language_option, words_of
 from prakerja_ledger.interfaces.cli.status import Status
@@ -31,7 +32,7 @@ def schema_command(printed: str | None, applied: str | None, lang: str | None) -
     Example: prakerja-ledger schema --sql 'postgresql://db/ledger?shards=8'
     """
     if (printed is None) == (applied is None):
-        raise click.UsageError("say --sql URL or --apply URL: one of them.")
+        raise click.UsageError(Phrase("say --sql URL or --apply URL: one of them."))
     from prakerja_ledger.stores.administration import administration_of  # noqa: PLC0415  # heavy
 
     if printed is not None:

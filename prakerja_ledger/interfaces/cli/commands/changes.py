@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from prakerja_ledger.domain.errors import InvalidDate, InvalidTimestamp
+from prakerja_ledger.domain.phrases import phrase_of
 from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import day, in_utc, known_at
 from prakerja_ledger.interfaces.asked import Asked
@@ -39,7 +40,7 @@ class ViewType(click.ParamType[View]):
         try:
             return View(as_of=day(on), known_at=known_at(moment) if at else None)
         except (InvalidDate, InvalidTimestamp) as error:
-            self.fail(str(error), param, ctx)
+            self.fail(phrase_of(error), param, ctx)
 
 
 @click.command("diff", short_help="What moved between two views, and what moved it.")

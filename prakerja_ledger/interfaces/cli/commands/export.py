@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.history import check_targets, files_of, status_of
@@ -91,17 +92,17 @@ def export_command(
     if form == "hledger":
         if every_line:
             raise click.UsageError(
-                "--every-line is for histories; a journal holds what was recorded."
+                Phrase("--every-line is for histories; a journal holds what was recorded.")
             )
         view = view_of(as_of, known_at)
         return _export_journal(source, target, view, holidays, words_of(lang))
     if as_of is not None or known_at is not None:
-        raise click.UsageError("--as-of and --known-at are for --format hledger.")
+        raise click.UsageError(Phrase("--as-of and --known-at are for --format hledger."))
     tally = Tally()
     programme = programme_with(holidays)
     if form == "parquet":
         if target is None:
-            raise click.UsageError("--format parquet needs --output FILE.")
+            raise click.UsageError(Phrase("--format parquet needs --output FILE."))
         _write_parquet(source, Path(target), programme, tally, every_line=every_line)
     else:
         lines = _lines_to_export(source, programme, tally, every_line=every_line)
@@ -150,7 +151,9 @@ def _write_parquet(
     if target.resolve().parent == Path(source).resolve():
         raise UnreadableSource(
             source=str(target),
-            problem="it would become a part of the very folder that is read. Name another folder.",
+            problem=Phrase(
+                "it would become a part of the very folder that is read. Name another folder."
+            ),
         )
     lines: Iterable[tuple[int, Line]]
     judged = is_ledger(source) or not every_line

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prakerja_ledger.domain.errors import Refusal, UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.asked import Engine
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.whole import complain_of_engine
@@ -86,7 +87,7 @@ def _checked(
     """Tallies that fill as the lines that are not recorded are gone through."""
     tallies = {path: Tally() for path in histories}
     if asked.engine is Engine.SPARK:
-        raise click.UsageError("--engine spark does not answer this. Choose another one.")
+        raise click.UsageError(Phrase("--engine spark does not answer this. Choose another one."))
     if len(histories) == 1 and is_columnar(histories[0]) and wants_engine(histories[0], asked):
         try:
             (tally,) = tallies.values()
@@ -101,7 +102,7 @@ def _refuse_ledgers(histories: tuple[str, ...]) -> None:
         if is_ledger(path):
             raise UnreadableSource(
                 source=without_password(path),
-                problem="it is a ledger, where everything is judged already. Name files.",
+                problem=Phrase("it is a ledger, where everything is judged already. Name files."),
             )
 
 
@@ -232,12 +233,17 @@ def check_targets(targets: Iterable[Path], taken: Iterable[Path]) -> None:
             if path.resolve() in places or path.is_dir():
                 raise UnreadableSource(
                     source=str(path),
-                    problem="it is in use by this very command, or a folder, and would be "
-                    "overwritten. Name another file.",
+                    problem=Phrase(
+                        "it is in use by this very command, or a folder, and would be overwritten. Name another "
+                        "file."
+                    ),
                 )
         if not target.parent.is_dir():
             raise UnreadableSource(
-                source=str(target), problem=f"there is no folder {target.parent}. Make it first."
+                source=str(target),
+                problem=Phrase(
+                    "there is no folder {folder}. Make it first.", folder=str(target.parent)
+                ),
             )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.evidence.checkpoint import Checkpoint
 from prakerja_ledger.evidence.note import SignatureKind
@@ -63,7 +64,7 @@ def pack_command(
     """
     words, path, signer = words_of(lang), Path(target), key_in(key)
     if signer.verifier.kind is not SignatureKind.ED25519:
-        raise click.UsageError("a witness's key seals nothing. Make one without --witness.")
+        raise click.UsageError(Phrase("a witness's key seals nothing. Make one without --witness."))
     check_free(path)
     with output.progress(words(N_("events"))) as tick:
         made = make_pack(
@@ -133,7 +134,7 @@ def receipt_command(
     check_free(page)
     data = page.with_suffix(".json")
     if page == data:
-        raise click.UsageError("--output names the page: FILE.html.")
+        raise click.UsageError(Phrase("--output names the page: FILE.html."))
     check_free(data)
     note = note_in(checkpoint)
     view, programme = view_of(as_of, known_at), programme_with(holidays)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import (
     F,
@@ -168,7 +169,9 @@ def beside(url: str) -> str:
     if url.startswith(("postgresql://", "postgres://")):
         return url
     if not url.startswith("sqlite:///"):
-        raise UnreadableSource(source=url, problem="say where the tables are to be: --into URL.")
+        raise UnreadableSource(
+            source=url, problem=Phrase("say where the tables are to be: --into URL.")
+        )
     return f"{url.removesuffix('.db')}.rows.db"
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from prakerja_ledger.domain.errors import InvalidEvidence, NotProved
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.evidence.canonical import told
 from prakerja_ledger.evidence.checkpoint import Checkpoint, Trusted
@@ -114,7 +115,9 @@ def _check_of(asked: Question, kind: str, those: Sequence[Trusted]) -> None:
     texts = [one.note.text for one in those]
     for name in asked.checkpoints:
         if opened_in(name, asked.keys).note.text not in texts:
-            raise InvalidEvidence(kind=kind, problem=f"it is of another checkpoint than {name}.")
+            raise InvalidEvidence(
+                kind=kind, problem=Phrase("it is of another checkpoint than {name}.", name=name)
+            )
 
 
 def _print_events(events: Iterable[ProvedEvent]) -> None:
@@ -175,7 +178,7 @@ def prove_command(
     Example: prakerja-ledger prove sqlite:///ledger.db --participant P-17 --checkpoint C --output P-17.proof
     """
     if (bool(events) + (participant is not None) + (earlier is not None)) != 1:
-        raise click.UsageError("say --event, --participant or --earlier: one of them.")
+        raise click.UsageError(Phrase("say --event, --participant or --earlier: one of them."))
     words, path = words_of(lang), Path(target)
     check_free(path)
     note = note_in(checkpoint)

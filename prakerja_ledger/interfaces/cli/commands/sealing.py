@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from prakerja_ledger.domain.errors import InvalidEvidence, UnreadableSource, UnwritableTarget
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.checkpoint import (
     Checkpoint,
     Trusted,
@@ -32,9 +33,14 @@ from prakerja_ledger.evidence.note import (
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.history import status_of
 from prakerja_ledger.interfaces.cli.commands.reader import complain_of_quarantine
-from prakerja_ledger.interfaces.cli.options import language_option, source_argument, words_of
+from prakerja_ledger.interfaces.cli.options import (
+    errors_language_option,
+    language_option,
+    source_argument,
+    words_of,
+)
 from prakerja_ledger.interfaces.cli.status import Status
-from prakerja_ledger.interfaces.cli.words import N_
+from prakerja_ledger.interfaces.cli.words import N_, of_system
 from prakerja_ledger.interfaces.growing import Earlier, grown
 from prakerja_ledger.interfaces.logs import FileLogs, open_logs
 from prakerja_ledger.interfaces.pack.sniffing import is_pack
@@ -66,7 +72,9 @@ def bytes_of(path: str, longest: int = LONGEST_NOTE) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(longest + 1)
     except OSError as error:
-        raise UnreadableSource(source=path, problem=f"{error.strerror or error}.") from None
+        raise UnreadableSource(
+            source=path, problem=Phrase("{error}.", error=of_system(error))
+        ) from None
 
 
 @contextmanager
@@ -77,8 +85,12 @@ def naming(path: str) -> Iterator[None]:
     except InvalidEvidence as error:
         problem = error.fields["problem"]
         if is_pack(path):
-            problem = "it is a pack. The checkpoint is a file in it: python -m zipfile -e PACK.zip FOLDER."
-        raise InvalidEvidence(kind=f"{error.fields['kind']} {path}", problem=problem) from None
+            problem = Phrase(
+                "it is a pack. The checkpoint is a file in it: python -m zipfile -e PACK.zip FOLDER."
+            )
+        raise InvalidEvidence(
+            kind=Phrase("{kind} {path}", kind=error.fields["kind"], path=str(path)), problem=problem
+        ) from None
 
 
 def note_in(path: str) -> Note:
@@ -99,10 +111,13 @@ def key_in(path: str) -> Signer:
         try:
             signer = Signer.read(bytes_of(path).decode("ascii"))
         except UnicodeDecodeError:
-            raise InvalidEvidence(kind="private key", problem="it is not plain text.") from None
+            raise InvalidEvidence(
+                kind=Phrase("private key"), problem=Phrase("it is not plain text.")
+            ) from None
     if os.name == "posix" and Path(path).stat().st_mode & 0o077:
         raise UnreadableSource(
-            source=path, problem="others may read it, and it is a private key. First: chmod 600."
+            source=path,
+            problem=Phrase("others may read it, and it is a private key. First: chmod 600."),
         )
     return signer
 
@@ -123,15 +138,22 @@ def check_free(*targets: Path) -> None:
     """Nothing is written over: keys and checkpoints are there to stay."""
     for target in targets:
         if not target.name or target.is_dir():
-            raise UnwritableTarget(target=str(target), problem="it names no file. Name one.")
+            raise UnwritableTarget(
+                target=str(target), problem=Phrase("it names no file. Name one.")
+            )
         if target.exists() or target.is_symlink():
             raise UnwritableTarget(
                 target=str(target),
-                problem="it is there already, and is never written over. Name another file.",
+                problem=Phrase(
+                    "it is there already, and is never written over. Name another file."
+                ),
             )
         if not target.parent.is_dir():
             raise UnwritableTarget(
-                target=str(target), problem=f"there is no folder {target.parent}. Make it first."
+                target=str(target),
+                problem=Phrase(
+                    "there is no folder {folder}. Make it first.", folder=str(target.parent)
+                ),
             )
 
 
@@ -141,6 +163,7 @@ def check_free(*targets: Path) -> None:
     "--output", "target", required=True, type=click.Path(), metavar="FILE", help="The private key."
 )
 @click.option("--witness", is_flag=True, help="A key that cosigns the checkpoints of others.")
+@errors_language_option
 def keygen_command(name: str, target: str, witness: bool) -> Status:
     """Make a key that seals a history.
 
@@ -194,7 +217,7 @@ def seal_command(
     """
     signer, path, words = key_in(key), Path(target), words_of(lang)
     if signer.verifier.kind is not SignatureKind.ED25519:
-        raise click.UsageError("a witness's key seals nothing. Make one without --witness.")
+        raise click.UsageError(Phrase("a witness's key seals nothing. Make one without --witness."))
     check_free(path)
     beside = leaves_beside(path)
     if leaves:
@@ -252,6 +275,7 @@ def _earlier(path: str | None, signer: Signer) -> Earlier | None:
     metavar="FILE",
     help="The note, cosigned.",
 )
+@errors_language_option
 def cosign_command(checkpoint: str, key: str, verifier: str, target: str) -> Status:
     """Sign as a witness that a checkpoint was seen, and when.
 
@@ -263,7 +287,7 @@ def cosign_command(checkpoint: str, key: str, verifier: str, target: str) -> Sta
     """
     witness = key_in(key)
     if witness.verifier.kind is not SignatureKind.COSIGNATURE:
-        raise click.UsageError("a witness signs with a key of its own: keygen --witness.")
+        raise click.UsageError(Phrase("a witness signs with a key of its own: keygen --witness."))
     data = bytes_of(checkpoint)
     opened(data, verifiers_of([verifier]))
     path = Path(target)

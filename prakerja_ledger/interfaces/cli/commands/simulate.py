@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from prakerja_ledger.domain.errors import UnreadableSource
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import KARTU_PRAKERJA
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import language_option, words_of
@@ -43,8 +44,11 @@ class ScaleType(click.ParamType[Fraction]):
             scale = Fraction(0)
         if not 0 < scale <= _LARGEST_SCALE:
             self.fail(
-                f"{value!r} is no scale; write a number above 0 and up to {_LARGEST_SCALE}, "
-                "such as 0.01",
+                Phrase(
+                    "{value} is no scale; write a number above 0 and up to {largest}, such as 0.01",
+                    value=repr(value),
+                    largest=str(_LARGEST_SCALE),
+                ),
                 param,
                 ctx,
             )
@@ -115,11 +119,13 @@ def simulate_command(
     """
     words = words_of(lang)
     if participants is None and scale is None:
-        raise click.UsageError("say how large: --participants, --scale or both.")
+        raise click.UsageError(Phrase("say how large: --participants, --scale or both."))
     simulation = _simulation(participants, scale, seed)
     parquet = format_ == PARQUET or (format_ is None and target.endswith(".parquet"))
     if parquet and target == STANDARD_INPUT:
-        raise click.UsageError("Parquet needs a file: its footer is written last. Name one.")
+        raise click.UsageError(
+            Phrase("Parquet needs a file: its footer is written last. Name one.")
+        )
     _check_folders([target, regencies])
     with output.progress(words(N_("events"))) as tick:
         events = _write(simulation, target, tick, parquet=parquet, by_time=order == "time")
@@ -141,14 +147,20 @@ def _simulation(participants: int | None, scale: Fraction | None, seed: int) -> 
         from prakerja_ledger.simulating.writing import Simulation  # noqa: PLC0415  # pyarrow too
     except ModuleNotFoundError as missing:
         raise UnreadableSource(
-            source="the simulator",
-            problem=f"{missing.name} is not installed. Install prakerja-ledger[simulate].",
+            source=Phrase("the simulator"),
+            problem=Phrase(
+                "{package} is not installed. Install prakerja-ledger[simulate].",
+                package=str(missing.name),
+            ),
         ) from missing
     people = population(participants, scale)
     wanted = people.size if participants is None else participants
     if not 0 < wanted <= people.size:
         raise click.UsageError(
-            f"at that scale {people.size:,} are appointed. Ask for fewer --participants, or a larger --scale."
+            Phrase(
+                "at that scale {count:,} are appointed. Ask for fewer --participants, or a larger --scale.",
+                count=people.size,
+            )
         )
     return Simulation(people, wanted, seed)
 
@@ -159,8 +171,15 @@ def _check_folders(targets: list[str | None]) -> None:
             continue
         path = Path(target)
         if path.is_dir() or not path.parent.is_dir():
-            problem = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-            raise UnreadableSource(source=target, problem=f"{problem}. Name a file in one that is.")
+            problem = (
+                Phrase("it is a folder. Name a file in one that is.")
+                if path.is_dir()
+                else Phrase(
+                    "there is no folder {folder}. Name a file in one that is.",
+                    folder=str(path.parent),
+                )
+            )
+            raise UnreadableSource(source=target, problem=problem)
 
 
 def _write(simulation: Simulation, target: str, tick: Tick, *, parquet: bool, by_time: bool) -> int:

@@ -10,6 +10,7 @@ from attrs import define
 
 from prakerja_ledger.domain import facts as f
 from prakerja_ledger.domain.events import Event, order_of_events
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import TRAINING, Scheme
 from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import Instant
@@ -69,7 +70,12 @@ def trace_command(
         if only is not None and only not in {line.line for line in statement.lines}:
             lines = ", ".join(line.line for line in statement.lines)
             raise click.UsageError(
-                f"{shown(participant)} has no line {shown(only)}. Lines: {lines}."
+                Phrase(
+                    "{participant} has no line {line}. Lines: {lines}.",
+                    participant=shown(participant),
+                    line=shown(only),
+                    lines=lines,
+                )
             )
         _Trace(words, reader, found, statement).show(only)
         return reader.status

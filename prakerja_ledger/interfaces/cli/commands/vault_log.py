@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from prakerja_ledger.domain.errors import VaultDamaged
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import (
     DayType,
@@ -103,11 +104,15 @@ def _head(text: str | None) -> Head | None:
         return None
     number, _, hashed = text.partition(":")
     if not (number.isascii() and number.isdecimal() and len(hashed) == 64):
-        raise click.UsageError("that is no head: write it as access-log printed it, NUMBER:HASH.")
+        raise click.UsageError(
+            Phrase("that is no head: write it as access-log printed it, NUMBER:HASH.")
+        )
     try:
         return Head(int(number), bytes.fromhex(hashed))
     except ValueError:
-        raise click.UsageError("that is no head: its hash is 64 digits and a to f.") from None
+        raise click.UsageError(
+            Phrase("that is no head: its hash is 64 digits and a to f.")
+        ) from None
 
 
 def _chosen(

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import click
 
 from prakerja_ledger.domain.errors import InvalidEvidence
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.breaks import Break, BreakCode
 from prakerja_ledger.evidence.note import Verifier
 from prakerja_ledger.evidence.proof import FIRST_BYTES as PROOF_BYTES
@@ -94,7 +95,7 @@ def verify_command(
     if kind is None and not is_ledger(source) and not Path(source).is_fifo():
         check_readable(source)
     if kind is None and not checkpoints:
-        raise click.UsageError("say --checkpoint FILE: what was it sealed as?")
+        raise click.UsageError(Phrase("say --checkpoint FILE: what was it sealed as?"))
     verify = _verify if kind is None else kind.verify
     asked = Question(source, checkpoints, trusted_keys, programme_with(holidays), words, as_json)
     try:

@@ -13,6 +13,7 @@ import click
 from attrs import define, field, frozen
 
 from prakerja_ledger.domain.errors import CalendarTooShort
+from prakerja_ledger.domain.phrases import Phrase, text_of
 from prakerja_ledger.domain.streams import Participant
 from prakerja_ledger.domain.time import day
 from prakerja_ledger.interfaces.asked import Asked, Engine
@@ -183,7 +184,7 @@ def answered(
         except OtherEngine as error:
             complain_of_engine(words, source, error)
     if asked.engine is Engine.SPARK and by_shares is None:
-        raise click.UsageError("--engine spark does not answer this. Choose another one.")
+        raise click.UsageError(Phrase("--engine spark does not answer this. Choose another one."))
     if by_shares is not None:
         with _shared_reading(source, view, holidays, words, asked) as shared:
             if shared is not None:
@@ -230,7 +231,7 @@ def complain_of_engine(words: Words, source: str, error: OtherEngine) -> None:
         words(
             N_("{source}: read line by line, as set operations cannot answer of it: {reason}"),
             source=without_password(source),
-            reason=str(error),
+            reason=text_of(error),
         )
     )
 
