@@ -97,6 +97,23 @@ def test_a_new_key_signs_and_is_read_back():
     assert opened(bytes(sealed(ONE, again)), [signer.verifier]).checkpoint == ONE
 
 
+@pytest.mark.parametrize("spaced", ["PRIVATE+KEY+ {}", "PRIVATE+KEY+\t{}", "PRIVATE+KEY+{} +"])
+def test_a_private_key_has_one_spelling_but_for_what_surrounds_it(spaced):
+    signer = Signer.new("ledger.example")
+    rest = signer.secret().strip().removeprefix("PRIVATE+KEY+")
+
+    assert Signer.read(f"\n{signer.secret()}\r\n").secret() == signer.secret()
+    with pytest.raises(InvalidEvidence):
+        Signer.read(spaced.format(rest))
+
+
+def test_who_signed_is_said_where_nobody_trusted_did():
+    note = Note("text\n", (Signer.new("other.example").signature("text\n"),))
+
+    with pytest.raises(InvalidEvidence, match=r"Signed, so it says, by: 'other\.example'\."):
+        note.signed_by([Signer.new("ledger.example").verifier])
+
+
 def test_a_private_key_is_not_shown():
     signer = Signer.new("ledger.example")
     secret = signer.secret().strip().split("+", 4)[4]

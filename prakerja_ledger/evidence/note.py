@@ -30,6 +30,7 @@ MOST_SIGNATURES: Final = 64
 _PRIVATE: Final = "PRIVATE+KEY+"
 _ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
+_LONGEST_NAMES: Final = 200
 _LARGEST_TIME: Final = 2**63 - 1
 _DASH: Final = "\u2014 "
 
@@ -128,13 +129,12 @@ class Signer:
     @classmethod
     def read(cls, text: str) -> Self:
         """The private key that `secret` wrote. Raises InvalidEvidence, which shows nothing of it."""
+        text = text.strip()
         if not text.startswith(_PRIVATE):
             raise _no_key(
                 Phrase("private key"), Phrase("it does not begin with {begins}.", begins=_PRIVATE)
             )
-        kind, seed, name, given_id = _key_of(
-            text.removeprefix(_PRIVATE).strip(), Phrase("private key")
-        )
+        kind, seed, name, given_id = _key_of(text.removeprefix(_PRIVATE), Phrase("private key"))
         if len(seed) != signing.SEED_BYTES:
             raise _no_key(
                 Phrase("private key"),
@@ -258,7 +258,13 @@ class Note:
                         )
                     found.append((verifier, one))
         if not found:
-            raise _no_note(Phrase("none of the keys that are trusted signed it."))
+            names = ", ".join(shown(name) for name in sorted({one.name for one in self.signatures}))
+            raise _no_note(
+                Phrase(
+                    "none of the keys that are trusted signed it. Signed, so it says, by: {names}.",
+                    names=names if len(names) < _LONGEST_NAMES else f"{names[:_LONGEST_NAMES]}...",
+                )
+            )
         return found
 
 
