@@ -252,6 +252,11 @@ def test_one_command_says_whose_data_which_fields_since_when(vault):
     seen = {one["participant"]: (one["fields"], one["times"], one["by"]) for one in told}
     assert seen == {ani: (["nik", "phone"], 2, ["joko", "siti"]), budi: (["phone"], 1, ["siti"])}
     assert all(one["first_at"] <= one["last_at"] for one in told)
+    vault("restrict", budi)
+    logged = [json.loads(line)["at"] for line in vault("access-log", "--json").lines]
+    state = json.loads(vault("show", budi, "--json").out)
+    moments = [*logged, state["registered_at"], state["restricted_at"], *(one["first_at"] for one in told)]
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:.]+Z", one) for one in moments), moments
     assert len(vault("access-log", "--summary").lines) == 3
     only = vault("access-log", ani, "--who", "joko", "--since", "2020-01-01", "--json").lines
     assert [json.loads(line)["kind"] for line in only] == ["revealed"]

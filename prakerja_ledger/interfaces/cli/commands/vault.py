@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from prakerja_ledger.domain.errors import InvalidPerson, PrakerjaLedgerError, Restricted
+from prakerja_ledger.domain.time import in_utc
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.commands.vault_keeping import init_command, rotate_command
 from prakerja_ledger.interfaces.cli.commands.vault_log import access_log_command
@@ -203,10 +204,10 @@ def _state(held: Held) -> dict[str, Any]:
     known = held.participant
     return {
         "participant": known.participant,
-        "registered_at": known.registered_at,
+        "registered_at": in_utc(known.registered_at),
         "retain_until": None if known.retain_until is None else known.retain_until.isoformat(),
-        "restricted_at": known.restricted_at,
-        "forgotten_at": known.forgotten_at,
+        "restricted_at": known.restricted_at and in_utc(known.restricted_at),
+        "forgotten_at": known.forgotten_at and in_utc(known.forgotten_at),
     }
 
 

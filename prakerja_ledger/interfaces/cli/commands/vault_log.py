@@ -11,6 +11,7 @@ import click
 
 from prakerja_ledger.domain.errors import VaultDamaged
 from prakerja_ledger.domain.phrases import Phrase
+from prakerja_ledger.domain.time import in_utc
 from prakerja_ledger.interfaces.cli import output
 from prakerja_ledger.interfaces.cli.options import (
     DayType,
@@ -136,7 +137,7 @@ def _chosen(
 def _told(entry: Entry) -> dict[str, Any]:
     return {
         "number": entry.number,
-        "at": f"{entry.at}+07:00",
+        "at": in_utc(entry.at),
         "kind": entry.kind,
         "participant": entry.participant,
         "fields": list(entry.fields),
@@ -186,8 +187,8 @@ def _summary(words: Words, entries: Iterable[Entry], *, as_json: bool) -> None:
             told = {
                 "participant": participant,
                 "fields": fields,
-                "first_at": f"{own[0].at}+07:00",
-                "last_at": f"{own[-1].at}+07:00",
+                "first_at": in_utc(own[0].at),
+                "last_at": in_utc(own[-1].at),
                 "times": len(own),
                 "by": people,
             }
