@@ -111,6 +111,21 @@ def test_the_page_carries_the_receipt(one: Path):
     assert _receipt_in(one.read_text(), one) == json.loads(one.with_suffix(".json").read_bytes())
 
 
+def test_a_checkpoint_that_somebody_else_signed_is_refused_where_keys_are_given(key: Path, tmp_path: Path):
+    other, page, proof = tmp_path / "other.key", tmp_path / "page.html", tmp_path / "proof"
+    run("keygen", "--name", "ledger.example/2020", "--output", other)
+    note = sealed(DOCUMENTED, other, tmp_path)
+    for target, asked in (
+        (page, ("receipt", DOCUMENTED, "A-READER", "--output", page, "--as-of", "2020-07-02")),
+        (proof, ("prove", DOCUMENTED, "--participant", "A-READER", "--output", proof)),
+    ):
+        refused = run(*asked, "--checkpoint", note, "--verifier", verifier(key))
+        assert (refused.status, refused.out) == (2, b"")
+        assert "none of the keys that are trusted signed it" in refused.err
+        assert not target.exists()
+        assert run(*asked, "--checkpoint", note, "--verifier", verifier(key), "--verifier", verifier(other)).status == 0
+
+
 def test_the_page_says_what_comes_next_and_who_must_act(key: Path, tmp_path: Path):
     page = tmp_path / "page.html"
     note = sealed(DOCUMENTED, key, tmp_path)

@@ -12,7 +12,12 @@ from prakerja_ledger.domain.time import Instant
 from prakerja_ledger.evidence.checkpoint import Checkpoint
 from prakerja_ledger.evidence.note import SignatureKind
 from prakerja_ledger.interfaces.cli import output
-from prakerja_ledger.interfaces.cli.commands.sealing import check_free, key_in, note_in
+from prakerja_ledger.interfaces.cli.commands.sealing import (
+    check_free,
+    key_in,
+    note_in,
+    verifiers_option,
+)
 from prakerja_ledger.interfaces.cli.options import (
     holidays_option,
     language_option,
@@ -107,6 +112,7 @@ def pack_command(
     metavar="FILE.html",
     help="The page; the receipt itself goes beside it, as FILE.json.",
 )
+@verifiers_option
 @view_options
 @holidays_option
 @language_option
@@ -114,6 +120,7 @@ def receipt_command(
     source: str,
     participant: str,
     checkpoint: str,
+    verifiers: tuple[str, ...],
     target: str,
     as_of: date | None,
     known_at: Instant | None,
@@ -136,7 +143,7 @@ def receipt_command(
     if page == data:
         raise click.UsageError(Phrase("--output names the page: FILE.html."))
     check_free(data)
-    note = note_in(checkpoint)
+    note = note_in(checkpoint, verifiers)
     view, programme = view_of(as_of, known_at), programme_with(holidays)
     with (
         output.progress(words(N_("events"))) as tick,

@@ -32,6 +32,7 @@ from prakerja_ledger.interfaces.cli.commands.sealing import (
     leaves_file,
     note_in,
     opened_in,
+    verifiers_option,
 )
 from prakerja_ledger.interfaces.cli.options import language_option, source_argument, words_of
 from prakerja_ledger.interfaces.cli.sealed_words import seen
@@ -159,10 +160,12 @@ def _print_proof(words: Words, proof: EventsProof | ConsistencyProof) -> None:
 @click.option(
     "--output", "target", required=True, type=click.Path(), metavar="FILE", help="The proof."
 )
+@verifiers_option
 @language_option
 def prove_command(
     source: str,
     checkpoint: str,
+    verifiers: tuple[str, ...],
     events: tuple[str, ...],
     participant: str | None,
     earlier: str | None,
@@ -181,10 +184,10 @@ def prove_command(
         raise click.UsageError(Phrase("say --event, --participant or --earlier: one of them."))
     words, path = words_of(lang), Path(target)
     check_free(path)
-    note = note_in(checkpoint)
+    note = note_in(checkpoint, verifiers)
     with output.progress(words(N_("events"))) as tick, open_logs(source, tick=tick) as logs:
         if earlier is not None:
-            before = note_in(earlier)
+            before = note_in(earlier, verifiers)
             paths = consistency_proved(logs, _checkpoint(before), _checkpoint(note))
             made = consistency_proof_file(before, note, paths)
             said = _consistent(words, _checkpoint(before), _checkpoint(note))
