@@ -345,6 +345,19 @@ def test_a_folder_is_no_history(tmp_path: Path, name: str):
     assert_clear_error(run("check", path), path, "it is a folder", "Name a history file")
 
 
+@pytest.mark.parametrize("command", ["check", "audit", "import"])
+def test_a_ledger_named_like_a_file_is_told_how_to_be_named(tmp_path: Path, command: str):
+    """Every page of it would be a line in quarantine."""
+    file, history = tmp_path / "ledger.db", tmp_path / "history.jsonl"
+    history.write_bytes(as_bytes(enrolment("P-1")) + b"\n")
+    assert run("import", history, "--ledger", f"sqlite:///{file}").status == 0
+    into = ("--ledger", f"sqlite:///{tmp_path}/other.db") if command == "import" else ()
+    answer = run(command, file, *into)
+
+    assert (answer.status, answer.out) == (2, b"")
+    assert f"A ledger is named by its URL: sqlite:///{file}." in answer.err
+
+
 def test_a_file_below_a_file_is_no_history(tmp_path: Path):
     path = written(tmp_path, b"") / "below.jsonl"
     assert_clear_error(run("check", path), path)

@@ -20,6 +20,7 @@ from prakerja_ledger.interfaces.columnar.sniffing import MAGICS
 BLOCK: Final = 1 << 18
 _COMPRESSED_BLOCK: Final = 1 << 10
 """Zstandard turns a kilobyte into tens of megabytes at worst; a larger piece could fill memory."""
+_SQLITE: Final = b"SQLite format 3\0"
 _LARGEST_WINDOW: Final = 1 << 27
 _BLANKS: Final = b" \t\r"
 
@@ -60,7 +61,7 @@ def lines_of(path: str) -> Iterator[Line]:
     """
     count = 0
     try:
-        for line in _split(_no_parquet(_blocks(path), path)):
+        for line in _split(_no_other(_blocks(path), path)):
             count += 1
             yield line
     except (OSError, EOFError, zlib.error, _Truncated) as error:
@@ -148,8 +149,8 @@ def _decompressed(file: IO[bytes]) -> Iterator[bytes]:
         raise _Truncated(Phrase("the last frame is incomplete"))
 
 
-def _no_parquet(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
-    """The same blocks, unless they are those of a Parquet file, which cannot be read as a stream."""
+def _no_other(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """The same blocks, unless they are those of a file that is read in another way."""
     for number, block in enumerate(blocks):
         if not number and block.startswith(MAGICS):
             raise UnreadableSource(
@@ -157,6 +158,15 @@ def _no_parquet(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
                 problem=Phrase(
                     "it is a Parquet file that comes as a stream or compressed. Name the file itself: a "
                     "Parquet file is read from its end."
+                ),
+            )
+        if not number and block.startswith(_SQLITE):
+            raise UnreadableSource(
+                source=path,
+                problem=Phrase(
+                    "it is a SQLite file, and no history in lines. A ledger is named by its URL: "
+                    "sqlite:///{path}.",
+                    path=path,
                 ),
             )
         yield block
