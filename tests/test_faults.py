@@ -23,7 +23,7 @@ from prakerja_ledger.deciding import commands as c
 from prakerja_ledger.domain.errors import LedgerFault, Refused
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.stores.postgres_schema import apply
-from prakerja_ledger.stores.sqlite import SQLiteReading
+from prakerja_ledger.stores.sqlite_reading import SQLiteReading
 from tests.faults.injection import injecting
 from tests.faults.instrument import ROOT
 from tests.faults.postgres import site

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from prakerja_ledger.domain.errors import Conflict, LedgerFault, TurnLost
 from prakerja_ledger.ledger.ledger import Ledger, Receipt
 from prakerja_ledger.projecting.projection import Projection
-from prakerja_ledger.stores.postgres import PostgresJournal, PostgresWriting
+from prakerja_ledger.stores.postgres import PostgresJournal
+from prakerja_ledger.stores.postgres_writing import PostgresWriting
 from prakerja_ledger.stores.postgres_text import numbers, original, storable, texts
 from tests.ledger_support import as_bytes, enrolment, purchase, subjects, to_record
 from tests.postgres_support import (

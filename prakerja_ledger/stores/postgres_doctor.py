@@ -12,7 +12,7 @@ from psycopg.rows import tuple_row
 
 from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.stores.health import Check, judged, note, safe, unsafe
-from prakerja_ledger.stores.postgres import connected, told, unreadable
+from prakerja_ledger.stores.postgres_connecting import connected, told, unreadable
 from prakerja_ledger.stores.postgres_doctor_access import access
 from prakerja_ledger.stores.postgres_rights import Rights, rights_of
 from prakerja_ledger.stores.postgres_schema import apply, script

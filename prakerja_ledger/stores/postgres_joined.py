@@ -16,15 +16,11 @@ from prakerja_ledger.domain.errors import UnusableConnection
 from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Plan
 from prakerja_ledger.stores.driver import SAVEPOINT, driver_connection
-from prakerja_ledger.stores.postgres import (
-    PostgresJournal,
-    PostgresReading,
-    PostgresWriting,
-    fault,
-    open_turn,
-    told,
-)
+from prakerja_ledger.stores.postgres import PostgresJournal
+from prakerja_ledger.stores.postgres_connecting import fault, told
+from prakerja_ledger.stores.postgres_reading import PostgresReading
 from prakerja_ledger.stores.postgres_rights import DATABASE
+from prakerja_ledger.stores.postgres_writing import PostgresWriting, open_turn
 
 _WANTED: Final = Phrase(
     "a psycopg (version 3) connection, or a SQLAlchemy Connection or Session on psycopg"

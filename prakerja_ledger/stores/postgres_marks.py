@@ -14,12 +14,9 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from prakerja_ledger.ledger.journal import Writing
-from prakerja_ledger.stores.postgres import (
-    PostgresJournal,
-    PostgresWriting,
-    borrow_alive,
-    fault,
-)
+from prakerja_ledger.stores.postgres import PostgresJournal
+from prakerja_ledger.stores.postgres_connecting import borrow_alive, fault
+from prakerja_ledger.stores.postgres_writing import PostgresWriting
 
 _MAKE: Final = "CREATE TABLE IF NOT EXISTS {s}.import_bookmarks (name text PRIMARY KEY, bookmark text NOT NULL)"
 _PUT: Final = (

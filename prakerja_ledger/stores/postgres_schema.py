@@ -10,8 +10,8 @@ from psycopg.rows import TupleRow
 
 from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
 from prakerja_ledger.domain.phrases import Phrase
-from prakerja_ledger.stores.postgres import connected, told
 from prakerja_ledger.stores.postgres_access import role_script
+from prakerja_ledger.stores.postgres_connecting import connected, told
 from prakerja_ledger.stores.postgres_sql import SCHEMA_VERSION, create_script
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 

@@ -17,10 +17,11 @@ from prakerja_ledger.domain.errors import LedgerFault
 from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.projecting.rows import Row
 from prakerja_ledger.projecting.tables import Overtaken, Slot, State
-from prakerja_ledger.stores.postgres import borrow_alive, end, fault, rows_in_turn
+from prakerja_ledger.stores.postgres_connecting import borrow_alive, end, fault
 from prakerja_ledger.stores.postgres_recorder import LedgerDatastore
 from prakerja_ledger.stores.postgres_text import original, storable
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
+from prakerja_ledger.stores.postgres_writing import rows_in_turn
 from prakerja_ledger.stores.projection_questions import SQLQuestions
 from prakerja_ledger.stores.projection_sql import Dialect
 from prakerja_ledger.stores.projection_tables import (

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import groupby
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Signal
 from threading import Lock
@@ -26,192 +25,16 @@ from eventsourcing.persistence import (
     IntegrityError,
     PersistenceError,
 )
-from eventsourcing.sqlite import (
-    SQLiteConnection,
-    SQLiteCursor,
-)
+from eventsourcing.sqlite import SQLiteConnection, SQLiteCursor
 
 from prakerja_ledger.domain.errors import CommitInDoubt, LedgerFault, UnreadableSource
 from prakerja_ledger.domain.phrases import Phrase
-from prakerja_ledger.ledger.journal import (
-    Filed,
-    Intent,
-    Journal,
-    Marks,
-    Plan,
-    StoredLine,
-    closed,
-)
+from prakerja_ledger.ledger.journal import Intent, Journal, Marks, Plan, closed
 from prakerja_ledger.ledger.mapper import LedgerMapper, RecordedEvent
 from prakerja_ledger.ledger.read_only import Readable
 from prakerja_ledger.stores.sqlite_file import claim, path_of
+from prakerja_ledger.stores.sqlite_reading import SQLiteReading
 from prakerja_ledger.stores.sqlite_recorder import LedgerFactory, LedgerRecorder
-
-_SMALLEST_EVENT: Final = 128
-"""Bytes; there is none without its attributes."""
-
-
-class SQLiteReading:
-    """One consistent look at the journal: a read transaction."""
-
-    shards: Final = 1
-
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
-        self._cursor = cursor
-        self._cursor.row_factory = None
-
-    def head(self) -> int:
-        """The highest position; 0 where nothing is recorded."""
-        row = self._cursor.execute("SELECT max(rowid) FROM stored_events").fetchone()
-        return int(row[0] or 0)
-
-    def find(self, source: str, id: str) -> int | None:
-        """The position of the event of that identity."""
-        row = self._cursor.execute(
-            "SELECT position FROM identities WHERE source = ? AND id = ?", (source, id)
-        ).fetchone()
-        return None if row is None else int(row[0])
-
-    def stream(self, name: str, known: int = 0) -> list[StoredLine]:
-        """The lines of a stream after the first `known` ones, in the order of recording."""
-        rows = self._cursor.execute(
-            "SELECT rowid, topic, state FROM stored_events "
-            "WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
-            (name, known),
-        )
-        return list(map(StoredLine._make, rows))
-
-    def streams(self, prefix: str, after: str = "") -> Iterator[tuple[str, list[StoredLine]]]:
-        """Every stream of a prefix, by name in the order of code points, with its lines.
-
-        BINARY, the collation of the column, compares UTF-8 bytes: the order of code points.
-        """
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        rows = self._cursor.connection.execute(
-            "SELECT originator_id, rowid, topic, state FROM stored_events "
-            "WHERE originator_id >= ? AND originator_id < ? AND originator_id > ? "
-            "ORDER BY originator_id, originator_version",
-            (max(prefix, after), end, after),
-        )
-        rows.row_factory = None
-        for name, group in groupby(rows, key=lambda row: row[0]):
-            yield name, [StoredLine(*row[1:]) for row in group]
-
-    def some(self, names: Sequence[str]) -> Iterator[tuple[str, list[StoredLine]]]:
-        """These streams, those of them that are there, with their lines."""
-        return ((name, lines) for name in names if (lines := self.stream(name)))
-
-    def waves(self) -> tuple[int, ...] | None:
-        """Everybody is seen."""
-        return None
-
-    def clocks(self) -> tuple[int]:
-        """The head: there is one shard."""
-        return (self.head(),)
-
-    def touched(self, after: Sequence[int], upto: Sequence[int]) -> list[str]:
-        """The names of the streams with events between these clocks, each once."""
-        rows = self._cursor.execute(
-            "SELECT DISTINCT originator_id FROM stored_events WHERE rowid > ? AND rowid <= ?",
-            (after[0], upto[0]),
-        )
-        return [name for (name,) in rows]
-
-    def between(self, after: Sequence[int], upto: Sequence[int]) -> list[StoredLine]:
-        """The lines between these clocks, in the order of positions."""
-        rows = self._cursor.execute(
-            "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? AND rowid <= ? "
-            "ORDER BY rowid",
-            (after[0], upto[0]),
-        )
-        return list(map(StoredLine._make, rows))
-
-    def bare(self, after: Sequence[int], upto: Sequence[int]) -> list[bytes]:
-        """The lines alone."""
-        rows = self._cursor.execute(
-            "SELECT state FROM stored_events WHERE rowid > ? AND rowid <= ? ORDER BY rowid",
-            (after[0], upto[0]),
-        )
-        return [line for (line,) in rows]
-
-    def filed(self) -> Iterator[Filed]:
-        """Every line in the order of recording, as it is filed; an empty one where the file is damaged.
-
-        Around a page that cannot be read, each place is asked for by itself, up to the last one and up to as
-        many as a file of this size can hold: the last one of a damaged file may be anything.
-        """
-        at, last, left = 0, self._last(), self._most_rows()
-        while True:
-            with suppress(sqlite3.DatabaseError):
-                for row in self._filed("rowid > ? ORDER BY rowid", at):
-                    if row[0] <= at:
-                        break
-                    at = row[0]
-                    yield row
-                else:
-                    return
-            at, left = at + 1, left - 1
-            if at > last or not left:
-                return
-            try:
-                found = self._filed("rowid = ?", at).fetchall()
-            except sqlite3.DatabaseError:
-                found = [(at, "", 0, "", b"", None)]
-            yield from found
-
-    def _filed(self, where: str, at: int) -> sqlite3.Cursor:
-        rows = self._cursor.connection.execute(
-            "SELECT rowid, originator_id, originator_version, topic, state, NULL "
-            f"FROM stored_events WHERE {where}",  # ours
-            (at,),
-        )
-        rows.row_factory = None
-        return rows
-
-    def _last(self) -> int:
-        """The highest position that a file tells of, sound or damaged."""
-        for asked in (
-            "SELECT max(rowid) FROM stored_events",
-            "SELECT max(position) FROM identities",
-        ):
-            with suppress(sqlite3.DatabaseError):
-                return int(self._cursor.execute(asked).fetchone()[0] or 0)
-        return 0
-
-    def _most_rows(self) -> int:
-        ((pages,),) = self._cursor.connection.execute("PRAGMA page_count").fetchall()
-        ((size,),) = self._cursor.connection.execute("PRAGMA page_size").fetchall()
-        return int(pages) * int(size) // _SMALLEST_EVENT
-
-    def damage(self) -> str:
-        """What is wrong with the file. Whoever reads by an index finds what that says, not the table."""
-        try:
-            ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
-        except sqlite3.DatabaseError as error:
-            return f"{error}"
-        return "" if found == "ok" else str(found).strip().splitlines()[-1]
-
-    def identities(self) -> Iterator[tuple[str, str, int]]:
-        """Source, id and position of every event."""
-        with suppress(sqlite3.DatabaseError):  # the rest is not found, and `damage` says why
-            rows = self._cursor.connection.execute("SELECT source, id, position FROM identities")
-            rows.row_factory = None
-            yield from rows
-
-    def finds(self, source: str, id: str, position: int) -> bool:
-        """Whether an event is found there by its identity."""
-        try:
-            return self.find(source, id) == position
-        except sqlite3.DatabaseError:
-            return False
-
-    def lines(self, after: int = 0) -> Iterator[StoredLine]:
-        """Every line beyond a position, in the order of recording."""
-        rows = self._cursor.connection.execute(
-            "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid", (after,)
-        )
-        rows.row_factory = None
-        return map(StoredLine._make, rows)
 
 
 class SQLiteWriting(SQLiteReading):
@@ -460,7 +283,7 @@ def open_journal(url: str, *, create: bool) -> SQLiteJournal:
 
 def open_to_read(url: str) -> Readable:
     """The same ledger for who only reads: nothing is made or left behind. Raises UnreadableSource."""
-    from prakerja_ledger.stores.sqlite_reading import SQLiteReadings  # noqa: PLC0415  # it builds on this
+    from prakerja_ledger.stores.sqlite_read_only import SQLiteReadings  # noqa: PLC0415  # it builds on this
 
     path = path_of(url)
     try:

@@ -25,7 +25,7 @@ from prakerja_ledger.stores.sqlite_file import (
     create_statements,
     path_of,
 )
-from prakerja_ledger.stores.sqlite_reading import connected, stands_alone
+from prakerja_ledger.stores.sqlite_read_only import connected, stands_alone
 
 _NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"}

@@ -13,8 +13,9 @@ from prakerja_ledger.domain.errors import TurnLost, UnusableConnection
 from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Plan
 from prakerja_ledger.stores.driver import SAVEPOINT, driver_connection
-from prakerja_ledger.stores.sqlite import SQLiteJournal, SQLiteReading, SQLiteWriting, fault
+from prakerja_ledger.stores.sqlite import SQLiteJournal, SQLiteWriting, fault
 from prakerja_ledger.stores.sqlite_file import FULL
+from prakerja_ledger.stores.sqlite_reading import SQLiteReading
 
 _WANTED: Final = Phrase("a sqlite3.Connection, or a SQLAlchemy Connection or Session on one")
 _TAKE_THE_LOCK: Final = "UPDATE stored_events SET rowid = rowid WHERE 0"

@@ -1,120 +1,177 @@
-"""A SQLite ledger opened to be read: nothing is made, changed or left behind, whoever owns file and folder.
-
-SQLite makes a log and its index beside a ledger as soon as one is opened, also read only, and cannot where the
-folder may not be written. Where there is no log, nobody is writing; the file alone is the ledger, and is opened
-as immutable. Where there is one, somebody writes or has died in the middle, and it is part of the ledger: it is
-read through SQLite's locks, as by any reader.
-
-A writer may begin while an immutable file is read. What it records goes to its log at first, and the look stays
-what it was. When it folds the log into the file, the look may be torn: the file's time then differs at
-the end, and the reader is told to ask again rather than given what may be wrong.
-"""
+"""One consistent look at a journal on SQLite, also at a file that is damaged."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from threading import Event as Signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import groupby
 from typing import Final
-from urllib.parse import quote
 
-from prakerja_ledger.domain.errors import LedgerFault, UnreadableSource
-from prakerja_ledger.domain.phrases import Phrase
-from prakerja_ledger.ledger.journal import closed
-from prakerja_ledger.stores.sqlite import SQLiteReading, fault
-from prakerja_ledger.stores.sqlite_file import LOCK_TIMEOUT_SECONDS, check_ours
+from prakerja_ledger.ledger.journal import Filed, StoredLine
 
-_CACHE_KIB: Final = 65_536
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_LOGS: Final = ("-wal", "-journal")
-"""What lies beside a file that is not the whole ledger."""
+_SMALLEST_EVENT: Final = 128
+"""Bytes; there is none without its attributes."""
 
 
-def stands_alone(path: Path) -> bool:
-    """Whether the file is all there is of the ledger."""
-    return not any(Path(f"{path}{suffix}").exists() for suffix in _LOGS)
+class SQLiteReading:
+    """One consistent look at the journal: a read transaction."""
 
+    shards: Final = 1
 
-def connected(path: Path, *, alone: bool) -> sqlite3.Connection:
-    """A connection that cannot write."""
-    how = "mode=ro&immutable=1" if alone else "mode=ro"
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?{how}",
-        uri=True,
-        isolation_level=None,
-        timeout=LOCK_TIMEOUT_SECONDS,
-        check_same_thread=False,
-    )
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    return connection
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+        self._cursor.row_factory = None
 
+    def head(self) -> int:
+        """The highest position; 0 where nothing is recorded."""
+        row = self._cursor.execute("SELECT max(rowid) FROM stored_events").fetchone()
+        return int(row[0] or 0)
 
-class SQLiteReadings:
-    """A ledger's file, as those see it who only read. Each look has a connection of its own."""
+    def find(self, source: str, id: str) -> int | None:
+        """The position of the event of that identity."""
+        row = self._cursor.execute(
+            "SELECT position FROM identities WHERE source = ? AND id = ?", (source, id)
+        ).fetchone()
+        return None if row is None else int(row[0])
 
-    def __init__(self, url: str, path: Path) -> None:
-        self.url = url
-        self._path = path
-        self._closed = False
-        with self._look() as connection:
-            check_ours(path, connection)
-
-    @contextmanager
-    def reading(self) -> Iterator[SQLiteReading]:
-        """A consistent look at the journal. Raises LedgerFault where it may have been torn."""
-        if self._closed:
-            raise closed(self.url)
-        try:
-            with self._look() as connection:
-                connection.execute("BEGIN")
-                yield SQLiteReading(connection.cursor())
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
-                raise _damaged(self.url, error) from error
-            raise fault(self.url, error) from error
-
-    @contextmanager
-    def _look(self) -> Iterator[sqlite3.Connection]:
-        alone = stands_alone(self._path)
-        before = self._stamp()
-        try:
-            with closing(connected(self._path, alone=alone)) as connection:
-                yield connection
-        except sqlite3.Error as error:
-            if alone and self._stamp() != before:
-                raise self._torn() from error
-            raise
-        if alone and self._stamp() != before:
-            raise self._torn()
-
-    def _stamp(self) -> tuple[int, int, int]:
-        found = os.stat(self._path)  # noqa: PTH116  # asked twice a look
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
-    def _torn(self) -> LedgerFault:
-        problem = Phrase(
-            "somebody recorded while it was read, and what was read may be torn. Ask again."
+    def stream(self, name: str, known: int = 0) -> list[StoredLine]:
+        """The lines of a stream after the first `known` ones, in the order of recording."""
+        rows = self._cursor.execute(
+            "SELECT rowid, topic, state FROM stored_events "
+            "WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
+            (name, known),
         )
-        return LedgerFault(source=self.url, problem=problem)
+        return list(map(StoredLine._make, rows))
 
-    def pause(self, until: Signal, seconds: float) -> None:
-        """Wait so long, or until the signal is set."""
-        until.wait(seconds)
+    def streams(self, prefix: str, after: str = "") -> Iterator[tuple[str, list[StoredLine]]]:
+        """Every stream of a prefix, by name in the order of code points, with its lines.
 
-    def close(self) -> None:
-        """Nothing is held between looks."""
-        self._closed = True
+        BINARY, the collation of the column, compares UTF-8 bytes: the order of code points.
+        """
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        rows = self._cursor.connection.execute(
+            "SELECT originator_id, rowid, topic, state FROM stored_events "
+            "WHERE originator_id >= ? AND originator_id < ? AND originator_id > ? "
+            "ORDER BY originator_id, originator_version",
+            (max(prefix, after), end, after),
+        )
+        rows.row_factory = None
+        for name, group in groupby(rows, key=lambda row: row[0]):
+            yield name, [StoredLine(*row[1:]) for row in group]
 
+    def some(self, names: Sequence[str]) -> Iterator[tuple[str, list[StoredLine]]]:
+        """These streams, those of them that are there, with their lines."""
+        return ((name, lines) for name in names if (lines := self.stream(name)))
 
-def _damaged(url: str, error: sqlite3.Error) -> UnreadableSource:
-    return UnreadableSource(
-        source=url,
-        problem=Phrase(
-            "{error}. The file is damaged: keep a copy of it as it is, and put a sound one in its place; "
-            "verify tells which events of it are hit.",
-            error=str(error),
-        ),
-    )
+    def waves(self) -> tuple[int, ...] | None:
+        """Everybody is seen."""
+        return None
+
+    def clocks(self) -> tuple[int]:
+        """The head: there is one shard."""
+        return (self.head(),)
+
+    def touched(self, after: Sequence[int], upto: Sequence[int]) -> list[str]:
+        """The names of the streams with events between these clocks, each once."""
+        rows = self._cursor.execute(
+            "SELECT DISTINCT originator_id FROM stored_events WHERE rowid > ? AND rowid <= ?",
+            (after[0], upto[0]),
+        )
+        return [name for (name,) in rows]
+
+    def between(self, after: Sequence[int], upto: Sequence[int]) -> list[StoredLine]:
+        """The lines between these clocks, in the order of positions."""
+        rows = self._cursor.execute(
+            "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? AND rowid <= ? "
+            "ORDER BY rowid",
+            (after[0], upto[0]),
+        )
+        return list(map(StoredLine._make, rows))
+
+    def bare(self, after: Sequence[int], upto: Sequence[int]) -> list[bytes]:
+        """The lines alone."""
+        rows = self._cursor.execute(
+            "SELECT state FROM stored_events WHERE rowid > ? AND rowid <= ? ORDER BY rowid",
+            (after[0], upto[0]),
+        )
+        return [line for (line,) in rows]
+
+    def filed(self) -> Iterator[Filed]:
+        """Every line in the order of recording, as it is filed; an empty one where the file is damaged.
+
+        Around a page that cannot be read, each place is asked for by itself, up to the last one and up to as
+        many as a file of this size can hold: the last one of a damaged file may be anything.
+        """
+        at, last, left = 0, self._last(), self._most_rows()
+        while True:
+            with suppress(sqlite3.DatabaseError):
+                for row in self._filed("rowid > ? ORDER BY rowid", at):
+                    if row[0] <= at:
+                        break
+                    at = row[0]
+                    yield row
+                else:
+                    return
+            at, left = at + 1, left - 1
+            if at > last or not left:
+                return
+            try:
+                found = self._filed("rowid = ?", at).fetchall()
+            except sqlite3.DatabaseError:
+                found = [(at, "", 0, "", b"", None)]
+            yield from found
+
+    def _filed(self, where: str, at: int) -> sqlite3.Cursor:
+        rows = self._cursor.connection.execute(
+            "SELECT rowid, originator_id, originator_version, topic, state, NULL "
+            f"FROM stored_events WHERE {where}",  # ours
+            (at,),
+        )
+        rows.row_factory = None
+        return rows
+
+    def _last(self) -> int:
+        """The highest position that a file tells of, sound or damaged."""
+        for asked in (
+            "SELECT max(rowid) FROM stored_events",
+            "SELECT max(position) FROM identities",
+        ):
+            with suppress(sqlite3.DatabaseError):
+                return int(self._cursor.execute(asked).fetchone()[0] or 0)
+        return 0
+
+    def _most_rows(self) -> int:
+        ((pages,),) = self._cursor.connection.execute("PRAGMA page_count").fetchall()
+        ((size,),) = self._cursor.connection.execute("PRAGMA page_size").fetchall()
+        return int(pages) * int(size) // _SMALLEST_EVENT
+
+    def damage(self) -> str:
+        """What is wrong with the file. Whoever reads by an index finds what that says, not the table."""
+        try:
+            ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
+        except sqlite3.DatabaseError as error:
+            return f"{error}"
+        return "" if found == "ok" else str(found).strip().splitlines()[-1]
+
+    def identities(self) -> Iterator[tuple[str, str, int]]:
+        """Source, id and position of every event."""
+        with suppress(sqlite3.DatabaseError):  # the rest is not found, and `damage` says why
+            rows = self._cursor.connection.execute("SELECT source, id, position FROM identities")
+            rows.row_factory = None
+            yield from rows
+
+    def finds(self, source: str, id: str, position: int) -> bool:
+        """Whether an event is found there by its identity."""
+        try:
+            return self.find(source, id) == position
+        except sqlite3.DatabaseError:
+            return False
+
+    def lines(self, after: int = 0) -> Iterator[StoredLine]:
+        """Every line beyond a position, in the order of recording."""
+        rows = self._cursor.connection.execute(
+            "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid", (after,)
+        )
+        rows.row_factory = None
+        return map(StoredLine._make, rows)

@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from prakerja_ledger.domain.errors import CommitInDoubt
 from prakerja_ledger.domain.phrases import Phrase
-from prakerja_ledger.stores.postgres import connected, fault, has_died, lost, told
+from prakerja_ledger.stores.postgres_connecting import connected, fault, has_died, lost, told
 from prakerja_ledger.stores.postgres_url import PostgresURL, parse_url
 from prakerja_ledger.vault.rows import TABLES, Rows, Settings, create_script
 from prakerja_ledger.vault.store import no_vault, vault_there

@@ -24,10 +24,10 @@ def wait_no_longer_than(seconds: float) -> None:
 
 def copy_from(rows: int) -> None:
     """From how many rows on PostgreSQL is given them by COPY."""
-    from prakerja_ledger.stores import postgres
+    from prakerja_ledger.stores import postgres_writing
 
-    assert hasattr(postgres, "COPY_FROM")
-    postgres.COPY_FROM = rows
+    assert hasattr(postgres_writing, "COPY_FROM")
+    postgres_writing.COPY_FROM = rows
 
 
 def shrink(ledger: Ledger, connections: int) -> None:
