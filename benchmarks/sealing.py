@@ -100,7 +100,7 @@ class Sealing:
         named = {
             "import": "`import` into SQLite",
             "seal": "`seal` after it (all cores)",
-            "verify": "`verify` of the ledger (one core)",
+            "verify": "`verify` of the ledger (one core, and the check of the file by another)",
             "at hand": "leaves and tree over canonical bytes at hand (one core)",
         }
         rows = "".join(
