@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from prakerja_ledger.domain.errors import InvalidEvidence
 from prakerja_ledger.evidence.note import Signer
 from prakerja_ledger.interfaces.pack import manifest as files
 from prakerja_ledger.interfaces.pack.archive import Archive, Packing
@@ -227,6 +228,16 @@ def test_a_file_that_was_exchanged_is_named(pack: Path, key: Path, tmp_path: Pat
     answer = verified(repacked(pack, tmp_path, None, **{name: b"other"}), key)
     assert answer.status == 4
     assert name in answer.text
+
+
+@pytest.mark.parametrize("size", [10**100, 2**53, 0.5, True, None])
+def test_a_manifest_with_a_number_that_is_none_is_no_manifest(pack: Path, size: object):
+    """Fuzzing found that one too large for readers was no fault of the pack, but of whoever read it."""
+    said = json.loads(content(pack)[files.MANIFEST])
+    said["files"][0]["size"] = size
+
+    with pytest.raises(InvalidEvidence):
+        files.Manifest.read(json.dumps(said, separators=(",", ":")).encode())
 
 
 @pytest.mark.parametrize("name", [files.STATEMENTS, files.FINDINGS])

@@ -103,12 +103,13 @@ class Manifest:
         try:
             said = load_object(data)
             read = cls._of(said)
+            written = read.to_bytes()
         except InvalidEvidence:
             raise
         except (NotJson, InvalidInput, KeyError, TypeError, ValueError, AttributeError) as error:
             problem = Phrase("its manifest cannot be read ({error}).", error=text_of(error))
             raise refused(problem) from None
-        if read.to_bytes() != data:
+        if written != data:
             raise refused(Phrase("its manifest is not written as manifests are."))
         return read
 
