@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -72,13 +73,28 @@ def roles(seconds: int) -> list[Found]:
     ]
 
 
+def _replace(page: Path, rows: Sequence[Found]) -> bool:
+    """Put new rows where the page has those of the same names; whether one failed."""
+    text = page.read_text(encoding="utf-8")
+    for one in rows:
+        start = one.row[: one.row.index(" |", 2) + 2]
+        assert text.count(f"\n{start}") == 1, f"the page has no row {start}"
+        text = re.sub(rf"(?m)^{re.escape(start)}.*\n", lambda _, row=one.row: row, text)
+    page.write_text(text, encoding="utf-8")
+    return any(one.failed for one in rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--only", nargs="+", choices=[*TARGETS], help="Keep the page's other rows.")
     asked = parser.parse_args()
+    names = [name for name in TARGETS if not asked.only or name in asked.only]
     with ThreadPoolExecutor(2) as pool:
-        rows = list(pool.map(partial(fuzzed, seconds=round(asked.minutes * 60)), TARGETS))
+        rows = list(pool.map(partial(fuzzed, seconds=round(asked.minutes * 60)), names))
+    if asked.only:
+        sys.exit(_replace(asked.output, rows))
     head = HEAD.format(
         day=datetime.now(UTC).date().isoformat(), atheris=importlib.metadata.version("atheris"), minutes=f"{asked.minutes:g}"
     )
