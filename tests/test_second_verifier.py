@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from prakerja_ledger.evidence import second_verifier
+from prakerja_ledger.evidence.note import Signer
 from tests import worlds
 from tests.cli_support import run
 from tests.test_sealing import (
@@ -147,6 +148,18 @@ def test_the_leaves_of_another_checkpoint_are_told_by_both(ledger, keys, tmp_pat
     assert [code for code, *_ in breaks(ledger, keys, checkpoint)] == ["LEAVES"]
     status, said = second(tmp_path / "ledger.db", keys, checkpoint)
     assert (status, said) == (4, f"{leaves}: not the leaves of the checkpoint")
+
+
+def test_a_key_of_a_name_too_long_for_a_file_is_a_key(ledger, tmp_path):  # noqa: F811
+    """As fuzzing found: each asked first whether there is a file of that name."""
+    signer = Signer.new("ledger.example/" + "a" * 300)
+    (tmp_path / "key").write_text(signer.secret())
+    (tmp_path / "key").chmod(0o600)
+    given = (tmp_path / "key", str(signer.verifier))
+    checkpoint = sealed(ledger, tmp_path, given)
+
+    assert run("verify", ledger, "--checkpoint", checkpoint, "--verifier", given[1]).status == 0
+    assert second(tmp_path / "ledger.db", given, checkpoint)[0] == 0
 
 
 def test_it_checks_proofs_and_never_takes_one_that_was_changed(ledger, keys, tmp_path):  # noqa: F811

@@ -6,7 +6,7 @@ import mmap
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -140,10 +140,16 @@ def verifiers_of(texts: Iterable[str]) -> list[Verifier]:
 
 
 def _verifier(text: str) -> Verifier:
-    if "+" in text and not Path(text).is_file():
+    if "+" in text and not _is_file(text):
         return Verifier.read(text)
     with naming(text):
         return Verifier.read(bytes_of(text).decode("utf-8", "replace").strip())
+
+
+def _is_file(text: str) -> bool:
+    with suppress(OSError):  # too long for a name: a key may have any
+        return Path(text).is_file()
+    return False
 
 
 def check_free(*targets: Path) -> None:
