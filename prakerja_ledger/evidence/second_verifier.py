@@ -409,8 +409,8 @@ def lines_of(path: Path) -> Iterator[Line]:
 def rows_of(ledger: sqlite3.Connection, size: int) -> Iterator[tuple[int, str, str, int, bytes]]:
     """The rows of a ledger; an empty line where the file is damaged, and what follows behind that."""
     columns = "SELECT rowid, topic, originator_id, originator_version, state FROM stored_events "
-    at, last = 0, last_of(ledger)
-    left = size // 128  # no file holds more rows than it has room for
+    at: float = float("-inf")  # a stream also shows rows that somebody put below the first place
+    last, left = last_of(ledger), size // 128  # no file holds more rows than it has room for
     while left:
         with suppress(sqlite3.DatabaseError):
             for row in ledger.execute(columns + "WHERE rowid > ? ORDER BY rowid", (at,)):
@@ -420,13 +420,14 @@ def rows_of(ledger: sqlite3.Connection, size: int) -> Iterator[tuple[int, str, s
                 yield row
             else:
                 return
-        at, left = at + 1, left - 1
-        if at > last:
+        place, left = int(max(at, 0)) + 1, left - 1
+        if place > last:
             return
+        at = place
         try:
-            yield from ledger.execute(columns + "WHERE rowid = ?", (at,)).fetchall()
+            yield from ledger.execute(columns + "WHERE rowid = ?", (place,)).fetchall()
         except sqlite3.DatabaseError:
-            yield at, "", "", 0, b""
+            yield place, "", "", 0, b""
 
 
 def last_of(ledger: sqlite3.Connection) -> int:
@@ -436,7 +437,8 @@ def last_of(ledger: sqlite3.Connection) -> int:
         "SELECT max(position) FROM identities",
     ):
         with suppress(sqlite3.DatabaseError):
-            return int(ledger.execute(asked).fetchone()[0] or 0)
+            last = ledger.execute(asked).fetchone()[0]
+            return last if type(last) is int else 0
     return 0
 
 

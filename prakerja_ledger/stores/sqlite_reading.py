@@ -12,6 +12,8 @@ from prakerja_ledger.ledger.journal import Filed, StoredLine
 
 _SMALLEST_EVENT: Final = 128
 """Bytes; there is none without its attributes."""
+_BELOW_ALL: Final = float("-inf")
+"""Below the lowest number that SQLite may give to a row."""
 
 
 class SQLiteReading:
@@ -101,9 +103,11 @@ class SQLiteReading:
         """Every line in the order of recording, as it is filed; an empty one where the file is damaged.
 
         Around a page that cannot be read, each place is asked for by itself, up to the last one and up to as
-        many as a file of this size can hold: the last one of a damaged file may be anything.
+        many as a file of this size can hold: the last one of a damaged file may be anything. It begins below
+        the first position: a stream is read by its name, and shows also what somebody put there.
         """
-        at, last, left = 0, self._last(), self._most_rows()
+        at: float = _BELOW_ALL
+        last, left = self._last(), self._most_rows()
         while True:
             with suppress(sqlite3.DatabaseError):
                 for row in self._filed("rowid > ? ORDER BY rowid", at):
@@ -113,16 +117,17 @@ class SQLiteReading:
                     yield row
                 else:
                     return
-            at, left = at + 1, left - 1
-            if at > last or not left:
+            place, left = int(max(at, 0)) + 1, left - 1
+            if place > last or not left:
                 return
+            at = place
             try:
-                found = self._filed("rowid = ?", at).fetchall()
+                found = self._filed("rowid = ?", place).fetchall()
             except sqlite3.DatabaseError:
-                found = [(at, "", 0, "", b"", None)]
+                found = [(place, "", 0, "", b"", None)]
             yield from found
 
-    def _filed(self, where: str, at: int) -> sqlite3.Cursor:
+    def _filed(self, where: str, at: float) -> sqlite3.Cursor:
         rows = self._cursor.connection.execute(
             "SELECT rowid, originator_id, originator_version, topic, state, NULL "
             f"FROM stored_events WHERE {where}",  # ours
@@ -138,7 +143,8 @@ class SQLiteReading:
             "SELECT max(position) FROM identities",
         ):
             with suppress(sqlite3.DatabaseError):
-                return int(self._cursor.execute(asked).fetchone()[0] or 0)
+                ((last,),) = self._cursor.execute(asked).fetchall()
+                return last if type(last) is int else 0  # SQLite's columns take any value
         return 0
 
     def _most_rows(self) -> int:
@@ -162,9 +168,10 @@ class SQLiteReading:
             yield from rows
 
     def finds(self, source: str, id: str, position: int) -> bool:
-        """Whether an event is found there by its identity."""
+        """Whether an event is found there by its identity, whatever the column holds."""
+        asked = "SELECT position FROM identities WHERE source = ? AND id = ?"
         try:
-            return self.find(source, id) == position
+            return bool(self._cursor.execute(asked, (source, id)).fetchall() == [(position,)])
         except sqlite3.DatabaseError:
             return False
 
