@@ -154,6 +154,45 @@ def test_a_forged_last_position_is_refused_before_memory_ends(place: Path):
     assert (said.returncode, "some are missing" in said.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("table", "statements"),
+    [
+        pytest.param(
+            "stored_events",
+            [
+                "ALTER TABLE stored_events RENAME TO kept",
+                "CREATE VIEW stored_events AS SELECT rowid AS rowid, originator_id, originator_version, topic, state "
+                "FROM kept WHERE originator_version < 2 OR strftime('%Y', 'now') < '3000'",
+            ],
+            id="a view, which shows another history at another time",
+        ),
+        pytest.param(
+            "identities",
+            ["ALTER TABLE identities RENAME TO kept", "CREATE VIEW identities AS SELECT source, id, position FROM kept"],
+            id="a view of identities",
+        ),
+        pytest.param(
+            "stored_events",
+            [
+                "PRAGMA writable_schema = on",
+                "UPDATE sqlite_master SET sql = replace(sql, 'originator_id TEXT', 'originator_id TEXT COLLATE NOCASE') "
+                "WHERE name = 'stored_events'",
+            ],
+            id="a collation, which shows two participants as one",
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_none_of_a_ledger_is_told_by_both(place: Path, table: str, statements: list[str]):
+    """All lines are there as long as it likes."""
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        for statement in statements:
+            ledger.execute(statement)
+    answer = verified(place, f"sqlite:///{place}/ledger.db")
+    assert (answer.status, f"{table} is not the table that it was made as" in answer.text) == (4, True)
+    told = second(place, place / "ledger.db")
+    assert (told.returncode, f"the file: {table} is another table than a ledger's" in told.stdout) == (4, True)
+
+
 def test_statistics_that_hide_a_participant_are_told(place: Path):
     """Readers skip the row groups that a footer excludes."""
     parquet = pytest.importorskip("pyarrow.parquet")

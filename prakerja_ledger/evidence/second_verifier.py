@@ -45,6 +45,14 @@ PROGRAMME: Final = (
     "prakerja.payments-resumed.v1",
 )
 VOID: Final = "prakerja.event-voided.v1"
+TABLES: Final = {
+    "stored_events": "( rowid INTEGER PRIMARY KEY, -- the position; the name is the one that eventsourcing "
+    "reads originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, topic TEXT NOT NULL, "
+    "state BLOB NOT NULL, UNIQUE (originator_id, originator_version) )",
+    "identities": "( source TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, "
+    "PRIMARY KEY (source, id) ) WITHOUT ROWID",
+}
+"""What a ledger's tables were made by, however it is spaced: of any other, readers may see what it likes."""
 NEAR: Final = 1000
 LONGEST_NOTE: Final = 1 << 20
 
@@ -464,9 +472,18 @@ def damage(path: Path) -> list[str]:
     with read_only(path) as ledger:
         try:
             found = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
+            made = ledger.execute("SELECT type, lower(name), sql FROM sqlite_master").fetchall()
         except sqlite3.DatabaseError as error:
-            found = [str(error)]
-    return [] if found == ["ok"] else [f"the file: {one}" for one in found]
+            found, made = [str(error)], []
+    wrong = [] if found == ["ok"] else [f"the file: {one}" for one in found]
+    for name, columns in TABLES.items() if made else ():
+        texts = [
+            " ".join(str(text).split()) for kind, at, text in made if (kind, at) == ("table", name)
+        ]
+        others = [1 for kind, at, _ in made if kind == "view" and at == name]
+        if others or texts != [f"CREATE TABLE {name} {columns}"]:
+            wrong.append(f"the file: {name} is another table than a ledger's")
+    return wrong
 
 
 def is_ledger(path: Path) -> bool:

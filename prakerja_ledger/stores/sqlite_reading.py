@@ -9,9 +9,18 @@ from itertools import groupby
 from typing import Final
 
 from prakerja_ledger.ledger.journal import Filed, StoredLine
+from prakerja_ledger.stores.sqlite_file import EVENTS_TABLE, IDENTITIES_TABLE
 
 _SMALLEST_EVENT: Final = 128
 """Bytes; there is none without its attributes."""
+_MADE_AS: Final = {
+    name: text.replace("IF NOT EXISTS ", "", 1)
+    for name, text in (
+        ("stored_events", EVENTS_TABLE.format(events="stored_events")),
+        ("identities", IDENTITIES_TABLE),
+    )
+}
+"""The tables that are read, as SQLite keeps what they were made by."""
 _BELOW_ALL: Final = float("-inf")
 """Below the lowest number that SQLite may give to a row."""
 
@@ -155,10 +164,27 @@ class SQLiteReading:
     def damage(self) -> str:
         """What is wrong with the file. Whoever reads by an index finds what that says, not the table."""
         try:
+            if foreign := self._foreign():
+                return f"{foreign} is not the table that it was made as"
             ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
         except sqlite3.DatabaseError as error:
             return f"{error}"
         return "" if found == "ok" else str(found).strip().splitlines()[-1]
+
+    def _foreign(self) -> str:
+        """Which of the tables that are read is none of ours: a view, say, shows each reader what it likes.
+
+        By their very text, which nothing of ours alters: a column's collation is enough to lie.
+        """
+        found: dict[str, list[tuple[str, str]]] = {name: [] for name in _MADE_AS}
+        for kind, name, text in self._cursor.connection.execute(
+            "SELECT type, lower(name), sql FROM sqlite_master WHERE type IN ('table', 'view')"
+        ).fetchall():
+            if name in found:
+                found[name].append((kind, text))
+        return next(
+            (name for name, text in _MADE_AS.items() if found[name] != [("table", text)]), ""
+        )
 
     def identities(self) -> Iterator[tuple[str, str, int]]:
         """Source, id and position of every event."""
