@@ -97,6 +97,102 @@ def test_a_value_of_another_kind_in_a_column_is_a_break_and_no_crash(place: Path
     assert second(place, place / "ledger.db").returncode == 4
 
 
+def without_triggers(file: Path) -> sqlite3.Connection:
+    ledger = sqlite3.connect(file, isolation_level=None)
+    for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        ledger.execute(f"DROP TRIGGER {name}")
+    return ledger
+
+
+@pytest.mark.parametrize("rowid", [0, -1, -(2**63)])
+def test_what_stands_below_the_first_position_is_told_by_both_and_not_sealed(place: Path, rowid: int):
+    """A statement is read by the stream's name, and shows it."""
+    url = f"sqlite:///{place}/ledger.db"
+    before = run("statement", url, "P-1", "--json", *VIEW).out
+    row = (rowid, "participant/P-1", 3, "prakerja.training-purchased.v1", as_bytes(purchase("P-1", id="forged")))
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        columns = "rowid, originator_id, originator_version, topic, state"
+        ledger.execute(f"INSERT INTO stored_events ({columns}) VALUES (?, ?, ?, ?, ?)", row)
+    assert run("statement", url, "P-1", "--json", *VIEW).out != before
+
+    answer = verified(place, url)
+
+    assert answer.status == 4
+    assert "INSERTED" in answer.text
+    told = second(place, place / "ledger.db")
+    assert (told.returncode, f"place {rowid}: not sealed" in told.stdout) == (4, True)
+    again = run("seal", url, "--key", place / "key", "--output", place / "again")
+    assert (again.status, f"an event stands at {rowid}, below the first position" in again.err) == (1, True)
+
+
+@pytest.mark.parametrize("value", ["'text'", "X'FF'", "9e999"])
+def test_a_position_of_another_kind_beside_an_identity_is_a_break_and_no_crash(place: Path, value: str):
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute(f"UPDATE identities SET position = {value} WHERE position = 4")
+    answer = verified(place, f"sqlite:///{place}/ledger.db")
+    assert (answer.status, "wrong identity" in answer.text) == (4, True)
+    assert second(place, place / "ledger.db").returncode == 4
+
+
+@pytest.mark.parametrize("value", ["5", "CAST(state AS TEXT)"])
+def test_a_line_of_another_kind_is_not_sealed(place: Path, value: str):
+    """As text it hashed as if it were the event, and verify then found none there."""
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute(f"UPDATE stored_events SET state = {value} WHERE rowid = 4")
+    said = run("seal", f"sqlite:///{place}/ledger.db", "--key", place / "key", "--output", place / "again")
+    assert (said.status, "what stands at 4 is no event. Nothing was sealed" in said.err) == (1, True)
+
+
+def test_a_forged_last_position_is_refused_before_memory_ends(place: Path):
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute("UPDATE stored_events SET rowid = ? WHERE rowid = 6", (2**63 - 1,))
+    words = ["seal", f"sqlite:///{place}/ledger.db", "--key", place / "key", "--output", place / "again"]
+    said = subprocess.run(
+        ["sh", "-c", 'ulimit -v 3000000; exec "$@"', "sh", PROGRAM, *words],
+        capture_output=True, text=True, check=False, timeout=60, env=environment(),
+    )  # fmt: skip
+    assert (said.returncode, "some are missing" in said.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("table", "statements"),
+    [
+        pytest.param(
+            "stored_events",
+            [
+                "ALTER TABLE stored_events RENAME TO kept",
+                "CREATE VIEW stored_events AS SELECT rowid AS rowid, originator_id, originator_version, topic, state "
+                "FROM kept WHERE originator_version < 2 OR strftime('%Y', 'now') < '3000'",
+            ],
+            id="a view, which shows another history at another time",
+        ),
+        pytest.param(
+            "identities",
+            ["ALTER TABLE identities RENAME TO kept", "CREATE VIEW identities AS SELECT source, id, position FROM kept"],
+            id="a view of identities",
+        ),
+        pytest.param(
+            "stored_events",
+            [
+                "PRAGMA writable_schema = on",
+                "UPDATE sqlite_master SET sql = replace(sql, 'originator_id TEXT', 'originator_id TEXT COLLATE NOCASE') "
+                "WHERE name = 'stored_events'",
+            ],
+            id="a collation, which shows two participants as one",
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_none_of_a_ledger_is_told_by_both(place: Path, table: str, statements: list[str]):
+    """All lines are there as long as it likes."""
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        for statement in statements:
+            ledger.execute(statement)
+    answer = verified(place, f"sqlite:///{place}/ledger.db")
+    assert (answer.status, f"{table} is not the table that it was made as" in answer.text) == (4, True)
+    told = second(place, place / "ledger.db")
+    assert (told.returncode, f"the file: {table} is another table than a ledger's" in told.stdout) == (4, True)
+
+
 def test_statistics_that_hide_a_participant_are_told(place: Path):
     """Readers skip the row groups that a footer excludes."""
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -33,7 +33,7 @@ class BreakCode(StrEnum):
     MISFILED = "MISFILED"
     """The store keeps an event under another stream, number, type or identity than its own."""
     DAMAGED = "DAMAGED"
-    """The file contradicts itself: what is found by its index, or by its statistics, is not what it holds."""
+    """The file contradicts itself: what is found by its index, its statistics or a view is not what it holds."""
     GAP = "GAP"
     """A ledger's positions leave one out."""
     DIFFERENT = "DIFFERENT"

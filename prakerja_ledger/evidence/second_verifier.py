@@ -45,6 +45,14 @@ PROGRAMME: Final = (
     "prakerja.payments-resumed.v1",
 )
 VOID: Final = "prakerja.event-voided.v1"
+TABLES: Final = {
+    "stored_events": "( rowid INTEGER PRIMARY KEY, -- the position; the name is the one that eventsourcing "
+    "reads originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, topic TEXT NOT NULL, "
+    "state BLOB NOT NULL, UNIQUE (originator_id, originator_version) )",
+    "identities": "( source TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, "
+    "PRIMARY KEY (source, id) ) WITHOUT ROWID",
+}
+"""What a ledger's tables were made by, however it is spaced: of any other, readers may see what it likes."""
 NEAR: Final = 1000
 LONGEST_NOTE: Final = 1 << 20
 
@@ -412,8 +420,8 @@ def lines_of(path: Path) -> Iterator[Line]:
 def rows_of(ledger: sqlite3.Connection, size: int) -> Iterator[tuple[int, str, str, int, bytes]]:
     """The rows of a ledger; an empty line where the file is damaged, and what follows behind that."""
     columns = "SELECT rowid, topic, originator_id, originator_version, state FROM stored_events "
-    at, last = 0, last_of(ledger)
-    left = size // 128  # no file holds more rows than it has room for
+    at: float = float("-inf")  # a stream also shows rows that somebody put below the first place
+    last, left = last_of(ledger), size // 128  # no file holds more rows than it has room for
     while left:
         with suppress(sqlite3.DatabaseError):
             for row in ledger.execute(columns + "WHERE rowid > ? ORDER BY rowid", (at,)):
@@ -423,13 +431,14 @@ def rows_of(ledger: sqlite3.Connection, size: int) -> Iterator[tuple[int, str, s
                 yield row
             else:
                 return
-        at, left = at + 1, left - 1
-        if at > last:
+        place, left = int(max(at, 0)) + 1, left - 1
+        if place > last:
             return
+        at = place
         try:
-            yield from ledger.execute(columns + "WHERE rowid = ?", (at,)).fetchall()
+            yield from ledger.execute(columns + "WHERE rowid = ?", (place,)).fetchall()
         except sqlite3.DatabaseError:
-            yield at, "", "", 0, b""
+            yield place, "", "", 0, b""
 
 
 def last_of(ledger: sqlite3.Connection) -> int:
@@ -439,7 +448,8 @@ def last_of(ledger: sqlite3.Connection) -> int:
         "SELECT max(position) FROM identities",
     ):
         with suppress(sqlite3.DatabaseError):
-            return int(ledger.execute(asked).fetchone()[0] or 0)
+            last = ledger.execute(asked).fetchone()[0]
+            return last if type(last) is int else 0
     return 0
 
 
@@ -465,9 +475,18 @@ def damage(path: Path) -> list[str]:
     with read_only(path) as ledger:
         try:
             found = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
+            made = ledger.execute("SELECT type, lower(name), sql FROM sqlite_master").fetchall()
         except sqlite3.DatabaseError as error:
-            found = [str(error)]
-    return [] if found == ["ok"] else [f"the file: {one}" for one in found]
+            found, made = [str(error)], []
+    wrong = [] if found == ["ok"] else [f"the file: {one}" for one in found]
+    for name, columns in TABLES.items() if made else ():
+        texts = [
+            " ".join(str(text).split()) for kind, at, text in made if (kind, at) == ("table", name)
+        ]
+        others = [1 for kind, at, _ in made if kind == "view" and at == name]
+        if others or texts != [f"CREATE TABLE {name} {columns}"]:
+            wrong.append(f"the file: {name} is another table than a ledger's")
+    return wrong
 
 
 def is_ledger(path: Path) -> bool:

@@ -93,17 +93,30 @@ def grown(
 
 def _grow_at_once(source: LedgerLogs, log: GrowingLog, processes: int) -> None:
     """A ledger of one shard, many events at a time, and by several processes where it is long."""
+    _check_first(source)
     head = source.looking.head()
-    spans = [(at, min(at + _SPAN, head)) for at in range(log.size, head, _SPAN)]
+    starts = range(log.size, head, _SPAN)
+    spans = ((at, min(at + _SPAN, head)) for at in starts)  # a forged last position may be anything
     own = partial(_hashed, source.looking, source.name)
     others = processes - 1
-    if not others or len(spans) < _FEW_SPANS or source.url.startswith("memory:"):
+    if not others or len(starts) < _FEW_SPANS or source.url.startswith("memory:"):
         _append(source, log, map(own, spans))
         return
     with Helpers(
         others, _hasher, (source.url,), source=source.name, advice=Phrase("Nothing was sealed.")
     ) as helpers:
         _append(source, log, _shared_out(spans, own, helpers.ask, 4 * others))
+
+
+def _check_first(source: LedgerLogs) -> None:
+    """Raise LedgerFault for what stands below the first position: readers of its stream are shown it."""
+    filed = source.looking.filed()
+    place = next((row[0] for row in filed), 1) if filed is not None else 1
+    if place < 1:
+        raise _unsealable(
+            source.name,
+            Phrase("an event stands at {place}, below the first position.", place=place),
+        )
 
 
 def _shared_out(
@@ -162,6 +175,9 @@ def _hashed(looking: Looking, name: str, span: _Span) -> bytes:
                 "of positions {first} to {last} some are missing.", first=span[0] + 1, last=span[1]
             ),
         )
+    if {*map(type, lines)} - {bytes}:  # SQLite's columns take any value
+        place = next(at for at, one in enumerate(lines, span[0] + 1) if type(one) is not bytes)
+        raise _unsealable(name, Phrase("what stands at {place} is no event.", place=place))
     hashes: list[bytes] = []
     for start in range(0, len(lines), _RUN):
         run = lines[start : start + _RUN]

@@ -9,9 +9,20 @@ from itertools import groupby
 from typing import Final
 
 from prakerja_ledger.ledger.journal import Filed, StoredLine
+from prakerja_ledger.stores.sqlite_file import EVENTS_TABLE, IDENTITIES_TABLE
 
 _SMALLEST_EVENT: Final = 128
 """Bytes; there is none without its attributes."""
+_MADE_AS: Final = {
+    name: text.replace("IF NOT EXISTS ", "", 1)
+    for name, text in (
+        ("stored_events", EVENTS_TABLE.format(events="stored_events")),
+        ("identities", IDENTITIES_TABLE),
+    )
+}
+"""The tables that are read, as SQLite keeps what they were made by."""
+_BELOW_ALL: Final = float("-inf")
+"""Below the lowest number that SQLite may give to a row."""
 
 
 class SQLiteReading:
@@ -101,9 +112,11 @@ class SQLiteReading:
         """Every line in the order of recording, as it is filed; an empty one where the file is damaged.
 
         Around a page that cannot be read, each place is asked for by itself, up to the last one and up to as
-        many as a file of this size can hold: the last one of a damaged file may be anything.
+        many as a file of this size can hold: the last one of a damaged file may be anything. It begins below
+        the first position: a stream is read by its name, and shows also what somebody put there.
         """
-        at, last, left = 0, self._last(), self._most_rows()
+        at: float = _BELOW_ALL
+        last, left = self._last(), self._most_rows()
         while True:
             with suppress(sqlite3.DatabaseError):
                 for row in self._filed("rowid > ? ORDER BY rowid", at):
@@ -113,16 +126,17 @@ class SQLiteReading:
                     yield row
                 else:
                     return
-            at, left = at + 1, left - 1
-            if at > last or not left:
+            place, left = int(max(at, 0)) + 1, left - 1
+            if place > last or not left:
                 return
+            at = place
             try:
-                found = self._filed("rowid = ?", at).fetchall()
+                found = self._filed("rowid = ?", place).fetchall()
             except sqlite3.DatabaseError:
-                found = [(at, "", 0, "", b"", None)]
+                found = [(place, "", 0, "", b"", None)]
             yield from found
 
-    def _filed(self, where: str, at: int) -> sqlite3.Cursor:
+    def _filed(self, where: str, at: float) -> sqlite3.Cursor:
         rows = self._cursor.connection.execute(
             "SELECT rowid, originator_id, originator_version, topic, state, NULL "
             f"FROM stored_events WHERE {where}",  # ours
@@ -138,7 +152,8 @@ class SQLiteReading:
             "SELECT max(position) FROM identities",
         ):
             with suppress(sqlite3.DatabaseError):
-                return int(self._cursor.execute(asked).fetchone()[0] or 0)
+                ((last,),) = self._cursor.execute(asked).fetchall()
+                return last if type(last) is int else 0  # SQLite's columns take any value
         return 0
 
     def _most_rows(self) -> int:
@@ -149,10 +164,27 @@ class SQLiteReading:
     def damage(self) -> str:
         """What is wrong with the file. Whoever reads by an index finds what that says, not the table."""
         try:
+            if foreign := self._foreign():
+                return f"{foreign} is not the table that it was made as"
             ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
         except sqlite3.DatabaseError as error:
             return f"{error}"
         return "" if found == "ok" else str(found).strip().splitlines()[-1]
+
+    def _foreign(self) -> str:
+        """Which of the tables that are read is none of ours: a view, say, shows each reader what it likes.
+
+        By their very text, which nothing of ours alters: a column's collation is enough to lie.
+        """
+        found: dict[str, list[tuple[str, str]]] = {name: [] for name in _MADE_AS}
+        for kind, name, text in self._cursor.connection.execute(
+            "SELECT type, lower(name), sql FROM sqlite_master WHERE type IN ('table', 'view')"
+        ).fetchall():
+            if name in found:
+                found[name].append((kind, text))
+        return next(
+            (name for name, text in _MADE_AS.items() if found[name] != [("table", text)]), ""
+        )
 
     def identities(self) -> Iterator[tuple[str, str, int]]:
         """Source, id and position of every event."""
@@ -162,9 +194,10 @@ class SQLiteReading:
             yield from rows
 
     def finds(self, source: str, id: str, position: int) -> bool:
-        """Whether an event is found there by its identity."""
+        """Whether an event is found there by its identity, whatever the column holds."""
+        asked = "SELECT position FROM identities WHERE source = ? AND id = ?"
         try:
-            return self.find(source, id) == position
+            return bool(self._cursor.execute(asked, (source, id)).fetchall() == [(position,)])
         except sqlite3.DatabaseError:
             return False
 
