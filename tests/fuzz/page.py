@@ -36,6 +36,15 @@ policies, functions and roles are compared before and after.
 | role | statements | how they ended |
 | --- | --- | --- |
 """
+MENDED = """
+Found by it so far, and mended, each with a test or a seed of its own:
+
+- a private key with white space inside it was taken for a key;
+- a manifest with a number beyond 53 bits was a wrong input, and not a pack that is not as signed;
+- a verifier key with a name longer than a file's may be was taken by neither verifier;
+- the second verifier took a note whose other lines are no signatures, and of a line a trailing comma, a number beyond any \
+double, half of a surrogate pair, and an object of any depth, all of which the first refuses.
+"""
 _END = re.compile(r"#(\d+)\s+DONE\s+cov: (\d+) ft: \d+ corp: (\d+)/\S+.*?exec/s: (\d+)")
 _ROLE = re.compile(r"^(\w+): (\d+) statements: (.*)$", re.MULTILINE)
 
@@ -100,7 +109,7 @@ def main() -> None:
     )
     seconds = min(60, round(asked.minutes * 60))
     sql = roles(seconds)
-    text = "".join([head, *(one.row for one in rows), SQL.format(seconds=seconds), *(one.row for one in sql)])
+    text = "".join([head, *(one.row for one in rows), SQL.format(seconds=seconds), *(one.row for one in sql), MENDED])
     if asked.output:
         asked.output.write_text(text, encoding="utf-8")
     print(text)
