@@ -261,6 +261,19 @@ def test_a_root_of_nothing_that_is_none_is_told_by_both(place: Path):
     assert second(place, place / "step").returncode == 4
 
 
+@pytest.mark.parametrize("change", ["rowid = -4", "state = 5"])
+def test_nothing_is_proved_of_an_event_that_is_none_or_stands_nowhere(place: Path, change: str):
+    """It was an internal fault: the quick way took the store's word for what it gave."""
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute(f"UPDATE stored_events SET {change} WHERE rowid = 4")
+    said = run(
+        "prove", f"sqlite:///{place}/ledger.db", "--participant", "P-1", "--checkpoint", place / "note",
+        "--output", place / "proof",
+    )  # fmt: skip
+    assert (said.status, "is not as it was sealed" in said.err) == (4, True)
+    assert not (place / "proof").exists()
+
+
 def test_statistics_that_hide_a_participant_are_told(place: Path):
     """Readers skip the row groups that a footer excludes."""
     parquet = pytest.importorskip("pyarrow.parquet")
