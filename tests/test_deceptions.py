@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from prakerja_ledger.evidence import second_verifier
+from prakerja_ledger.evidence.checkpoint import Checkpoint, Head, sealed
+from prakerja_ledger.evidence.merkle import EMPTY_ROOT
 from prakerja_ledger.evidence.note import Note, Signature, Signer
+from prakerja_ledger.evidence.proof import consistency_proof_file
 from prakerja_ledger.interfaces.logs import open_logs
 from prakerja_ledger.interfaces.pack import manifest as files
 from prakerja_ledger.interfaces.whole_file import aside
@@ -191,6 +194,84 @@ def test_a_table_that_is_none_of_a_ledger_is_told_by_both(place: Path, table: st
     assert (answer.status, f"{table} is not the table that it was made as" in answer.text) == (4, True)
     told = second(place, place / "ledger.db")
     assert (told.returncode, f"the file: {table} is another table than a ledger's" in told.stdout) == (4, True)
+
+
+@pytest.mark.parametrize("stream", ["package/P-1", "P-1", "programme"])
+def test_a_stream_that_was_moved_as_a_whole_is_told_by_both(place: Path, stream: str):
+    """Its statement is gone, and its numbers are as they were."""
+    url = f"sqlite:///{place}/ledger.db"
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute("UPDATE stored_events SET originator_id = ? WHERE rowid IN (3, 4)", (stream,))
+    assert run("statement", url, "P-1", *VIEW).status == 2
+    answer = verified(place, url)
+    assert (answer.status, "wrong stream" in answer.text) == (4, True)
+    told = second(place, place / "ledger.db")
+    assert (told.returncode, "place 3: filed under a wrong stream" in told.stdout) == (4, True)
+
+
+def test_a_void_that_was_moved_to_where_nobody_reads_it_is_told_by_both(place: Path):
+    """What it voids then counts again. A void's own stream is that of what it names, not any of its subject."""
+    bought = json.loads(as_bytes(purchase("P-1", id="purchase 1")))
+    why = {"reason": "entered in error", "authority": "PMO"}
+    void = {**bought, "id": "voided", "type": "prakerja.event-voided.v1"}
+    void["data"] = {"source": bought["source"], "id": bought["id"], **why}
+    (place / "void.jsonl").write_text(json.dumps(void) + "\n")
+    url = f"sqlite:///{place}/ledger.db"
+    assert run("import", place / "void.jsonl", "--ledger", url).status == 0
+    (place / "note").unlink()
+    (place / "note.leaves").unlink()
+    assert run("seal", url, "--key", place / "key", "--output", place / "note").status == 0
+    assert (verified(place, url).status, second(place, place / "ledger.db").returncode) == (0, 0)
+    before = run("statement", url, "P-1", "--json", *VIEW).out
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute("UPDATE stored_events SET originator_id = 'package/P-1', originator_version = 1 WHERE rowid = 7")
+    assert run("statement", url, "P-1", "--json", *VIEW).out != before
+    answer = verified(place, url)
+    assert (answer.status, "wrong stream" in answer.text) == (4, True)
+    told = second(place, place / "ledger.db")
+    assert (told.returncode, "place 7: filed under a wrong stream" in told.stdout) == (4, True)
+
+
+def test_what_is_no_event_behind_the_sealed_ones_is_told_by_both(place: Path):
+    """A history may grow by events."""
+    url = f"sqlite:///{place}/ledger.db"
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute("INSERT INTO stored_events VALUES (7, 'participant/Z', 1, 'prakerja.enrolled.v1', X'31')")
+    assert verified(place, url).status == 4
+    assert second(place, place / "ledger.db").returncode == 4
+    (place / "more.jsonl").write_bytes((place / "history.jsonl").read_bytes() + b"no event\n")
+    assert verified(place, place / "more.jsonl").status == 4
+    for leaves in (True, False):
+        if not leaves:
+            (place / "note.leaves").unlink()
+        assert second(place, place / "more.jsonl").returncode == 4
+
+
+def test_a_root_of_nothing_that_is_none_is_told_by_both(place: Path):
+    signer = Signer.read((place / "key").read_text())
+    odd, nothing = Head(0, b"x" * 32), Head(0, EMPTY_ROOT)
+    aside_odd = Checkpoint("ledger.example", (nothing,), odd)
+    (place / "note").write_bytes(bytes(sealed(aside_odd, signer)))
+    (place / "note.leaves").unlink()
+    assert verified(place, place / "history.jsonl").status == 4
+    assert second(place, place / "history.jsonl").returncode == 4
+    earlier, later = (sealed(Checkpoint("ledger.example", (one,)), signer) for one in (odd, Head(1, b"y" * 32)))
+    (place / "step").write_bytes(consistency_proof_file(earlier, later, [()]))
+    assert run("verify", place / "step", *keys(place)).status == 4
+    assert second(place, place / "step").returncode == 4
+
+
+@pytest.mark.parametrize("change", ["rowid = -4", "state = 5"])
+def test_nothing_is_proved_of_an_event_that_is_none_or_stands_nowhere(place: Path, change: str):
+    """It was an internal fault: the quick way took the store's word for what it gave."""
+    with closing(without_triggers(place / "ledger.db")) as ledger:
+        ledger.execute(f"UPDATE stored_events SET {change} WHERE rowid = 4")
+    said = run(
+        "prove", f"sqlite:///{place}/ledger.db", "--participant", "P-1", "--checkpoint", place / "note",
+        "--output", place / "proof",
+    )  # fmt: skip
+    assert (said.status, "is not as it was sealed" in said.err) == (4, True)
+    assert not (place / "proof").exists()
 
 
 def test_statistics_that_hide_a_participant_are_told(place: Path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from prakerja_ledger.evidence.note import Signer
+from prakerja_ledger.interfaces.whole_file import aside
 from tests.cli_support import PROGRAM, environment, run
 from tests.test_commands import DOCUMENTED
 
@@ -89,3 +90,21 @@ def test_a_pack_that_is_told_to_end_clears_up(tmp_path: Path, key: Path):
 
     assert (process.returncode, complained.strip()) == (1, "prakerja-ledger: interrupted")
     assert left(tmp_path) == {"seal.key"}
+
+
+def test_where_there_are_no_links_what_cannot_be_put_in_its_place_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The name is taken first, by an empty file: an empty checkpoint would look like one."""
+
+    def refused(*_: object) -> None:
+        raise OSError("no such operation here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    with aside(tmp_path / "whole", is_new=True) as made:
+        made.write_bytes(b"ours")
+    assert (tmp_path / "whole").read_bytes() == b"ours"
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(OSError, match="no such operation"), aside(tmp_path / "new", is_new=True) as made:
+        made.write_bytes(b"ours")
+    assert left(tmp_path) == {"whole"}

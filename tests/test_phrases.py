@@ -440,3 +440,18 @@ def test_a_field_of_a_command_is_said_whole():
         "isian courses: []; seharusnya daftar {course, institution} dengan pelatihan yang berbeda-beda, "
         "sedikitnya satu. Perbaiki, lalu kirim lagi peristiwa itu."
     )
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_phrase_and_what_is_no_json_come_through_every_protocol_of_pickle(protocol: int):
+    """What a line says stands in the text, and must not be taken for places to be filled in."""
+    with pytest.raises(NotJson) as refused:
+        load_object(b'{"{x}":1,"{x}":2}')
+    for error in (copy.deepcopy(refused.value), pickle.loads(pickle.dumps(refused.value, protocol))):
+        assert (str(error), error.template, error.fields) == (
+            str(refused.value), refused.value.template, refused.value.fields,
+        )  # fmt: skip
+    said = Phrase("{one} of {other}", one=Phrase("a text"), other="{}")
+    again = pickle.loads(pickle.dumps(said, protocol))
+    assert (again, again.template, again.fields) == (said, said.template, said.fields)
+    assert type(again.fields["one"]) is Phrase

@@ -29,8 +29,13 @@ class Phrase(str):
         made.fields = fields
         return made
 
-    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
-        return (self.template,), dict(self.fields)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.template, dict(self.fields))
+
+
+def _remade(kind: type[Phrase], template: str, fields: dict[str, Any]) -> Phrase:
+    """Pickle calls a class with positional arguments; fields have names."""
+    return kind(template, **fields)
 
 
 class Templated(Protocol):

@@ -53,6 +53,14 @@ class NotJson(ValueError):
         self.fields = fields
         super().__init__(Phrase(template, **fields))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (self.template, dict(self.fields))
+
+
+def _remade(template: str, fields: Mapping[str, Any]) -> NotJson:
+    """Pickle would take the text, with what it quotes, for the template."""
+    return NotJson(template, **fields)
+
 
 def load_object(line: bytes, *, longest: int = LONGEST_LINE) -> dict[str, Any]:
     """The object on a line. Raises NotJson, and nothing else, whatever the bytes are."""

@@ -244,12 +244,26 @@ class Event:
         """Its leaf's hash there."""
         return sha(b"\0" + self.stem + str(position).encode() + b"}")
 
-    def misfiled(self, topic: str, stream: str, found: tuple[int] | None, position: int) -> str:
+    def stream(self, homes: dict[tuple[Any, Any], str]) -> str:
+        """Its stream in a ledger; a void stands in that of what it voids, which was recorded before."""
+        given = self.given
+        kind, subject, own = given["type"], given["subject"], (given["source"], given["id"])
+        data = given.get("data")
+        if kind in PACKAGES:
+            homes[own] = f"package/{subject}"
+        elif kind in PROGRAMME:
+            homes[own] = "programme"
+        elif kind == VOID and isinstance(data, dict):
+            return homes.get(
+                (str(data.get("source")), str(data.get("id"))), f"participant/{subject}"
+            )
+        return homes.get(own, f"participant/{subject}")
+
+    def misfiled(self, topic: str, is_home: bool, found: tuple[int] | None, position: int) -> str:
         """Which column of a ledger is not what the line says; none of a file."""
-        streams = {f"{kind}/{self.given.get('subject')}" for kind in ("participant", "package")}
         wrong = {
             "type": topic != self.given.get("type"),
-            "stream": stream not in streams | {str(self.given.get("subject"))},
+            "stream": not is_home,
             "identity": found != (position,),
         }
         return " ".join(name for name in wrong if wrong[name])
@@ -400,6 +414,7 @@ def lines_of(path: Path) -> Iterator[Line]:
     if is_ledger(path):
         with read_only(path) as ledger:
             streams: Counter[str] = Counter()
+            homes: dict[tuple[Any, Any], str] = {}
             for place, topic, stream, number, line in rows_of(ledger, path.stat().st_size):
                 streams[stream] += 1
                 try:
@@ -408,7 +423,8 @@ def lines_of(path: Path) -> Iterator[Line]:
                     yield place, line, ""
                     continue
                 named = (event.given.get("source"), event.given.get("id"))
-                wrong = event.misfiled(topic, stream, position_of(ledger, named), place)
+                home = stream == event.stream(homes)
+                wrong = event.misfiled(topic, home, position_of(ledger, named), place)
                 yield place, line, wrong or ("number" if number != streams[stream] else "")
         return
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
@@ -514,7 +530,7 @@ class Log:
         if self.leaves is None:
             if len(self.hashes) < self.size:
                 self.hashes.append(event.leaf(len(self.hashes) + 1) if event else b"")
-            return True
+            return event is not None
         position = None if event is None else self.sealed_at(event)
         if position is None:
             return False
@@ -546,9 +562,9 @@ class Log:
                 return position
         return None
 
-    def stranger(self, place: int) -> None:
-        """A line that was not sealed; behind the last that was, a history may grow."""
-        if len(self.found) < self.size:
+    def stranger(self, place: int, event: Event | None) -> None:
+        """A line that was not sealed; behind the last that was, a history may grow, by events."""
+        if event is None or len(self.found) < self.size:
             self.breaks.append(f"{self.name}place {place}: not sealed")
             self.next += 1
 
@@ -556,9 +572,10 @@ class Log:
         """All that is wrong with it."""
         if self.leaves is None:
             if len(self.hashes) == self.size and root_of(self.hashes) == root:
-                return []
+                return self.breaks
             return [
-                f"{self.name}positions 1 to {self.size}: not as sealed ({len(self.hashes)} there)"
+                *self.breaks,
+                f"{self.name}positions 1 to {self.size}: not as sealed ({len(self.hashes)} there)",
             ]
         missing = [at for at in range(1, self.size + 1) if at not in self.found]
         return self.breaks + [f"{self.name}position {at}: missing" for at in missing]
@@ -608,7 +625,7 @@ def verify_history(
         if aside[raw] > 0 and not log.expects(event):
             aside[raw] -= 1
         elif not log.see(place, event):
-            log.stranger(place)
+            log.stranger(place, event)
     ended = zip(logs, checkpoint.logs, strict=True)
     wrong += [one for log, (_, root) in ended for one in log.ended(root)]
     if is_ledger(path) and not several:
@@ -619,6 +636,8 @@ def verify_history(
             asked = "SELECT (SELECT count(*) FROM identities), (SELECT count(*) FROM stored_events)"
             identities, events = ledger.execute(asked).fetchone()
         wrong += [f"{identities} identities of {events} events"] * (identities > events)
+    if not (is_ledger(path) or checkpoint.asides or checkpoint.asides_root == sha(b"")):
+        wrong.append("the lines aside: not as sealed")
     return wrong + ["a line aside: missing"] * aside.total()
 
 
@@ -638,7 +657,7 @@ def verify_proof(data: bytes, keys: list[str]) -> str:
             roots = roots_by_path(old, new, old_root, [decoded(one) for one in path])
             if old > new or earlier.origin != checkpoint.origin:
                 raise Untrue("the checkpoints are in the wrong order, or of two logs")
-            if roots != (old_root, new_root) and old:
+            if (roots != (old_root, new_root)) if old else (old_root != sha(b"")):
                 raise Untrue("the proof leads to another root")
         return f"{earlier.size} events are the beginning of {checkpoint.size}"
     if given["format"] != "prakerja-proof-1" or not given["events"]:

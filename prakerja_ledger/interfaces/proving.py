@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from attrs import define, field, frozen
 
-from prakerja_ledger.domain.errors import NotAsSealed
+from prakerja_ledger.domain.errors import InvalidEvidence, NotAsSealed
 from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.evidence.canonical import Told, at_position, event_bytes
 from prakerja_ledger.evidence.checkpoint import Checkpoint
@@ -85,6 +85,10 @@ def quickly_proved(
     for position, line in sorted(asked.found(source).items()):
         if position > head.size:
             continue
+        if position < 1 or type(line) is not bytes:  # SQLite takes any number and any value
+            raise InvalidEvidence(
+                kind=Phrase("proof"), problem=Phrase("its hashes lead to another root.")
+            )
         path = inclusion_proof(leaves.nodes(0), position - 1, head.size)
         leaf = leaf_hash(event_bytes(line, position))
         check_inclusion(position - 1, head.size, leaf, head.root, path)

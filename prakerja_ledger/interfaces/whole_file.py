@@ -45,9 +45,14 @@ def _put_in_place(path: Path, target: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # no links on this file system: the name is taken first, and then the place
-        with target.open("xb"):
-            pass
-        path.replace(target)
+        with undisturbed():
+            with target.open("xb"):
+                pass
+            try:
+                path.replace(target)
+            except OSError:
+                target.unlink()
+                raise
     path.unlink(missing_ok=True)
 
 

@@ -6,11 +6,19 @@ stream, or out of reach of its identity, is as good as changed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from prakerja_ledger.domain.events import PROGRAMME_SUBJECT
-from prakerja_ledger.domain.facts import ANY_STREAM, FACTS, PACKAGE, PARTICIPANT, type_of
+from prakerja_ledger.domain.facts import (
+    ANY_STREAM,
+    FACTS,
+    PACKAGE,
+    PARTICIPANT,
+    EventVoided,
+    type_of,
+)
 from prakerja_ledger.evidence.canonical import Told
 from prakerja_ledger.ledger.journal import (
     PACKAGE_PREFIX,
@@ -28,6 +36,7 @@ _PREFIXES: Final = {
     for kind in FACTS.values()
 }
 
+_VOID: Final = type_of(EventVoided.kind)
 
 _USUAL: Final = {type: prefixes[0] for type, prefixes in _PREFIXES.items() if len(prefixes) == 1}
 
@@ -50,6 +59,8 @@ class Filing:
         self._identities = 0
         """A sum over all identities, which does not depend on their order."""
         self._count = 0
+        self._apart: dict[tuple[str, str], str] = {}
+        """The streams of the events that are no participant's, by their identities: they are few."""
 
     def wrong(self, filed: Filed, event: Told) -> str | None:
         """Which of its columns is not what the line says; None where all are."""
@@ -59,8 +70,11 @@ class Filing:
         expected = self._versions.get(stream, 0) + 1
         self._versions[stream] = version
         usual = _USUAL.get(event.type)
-        if (usual is None or stream != usual + event.subject) and stream not in streams_of(event):
+        own = self._own(filed, event) if usual is None else usual + event.subject
+        if stream != own:
             return "stream"
+        if usual != PARTICIPANT_PREFIX and event.type != _VOID:
+            self._apart[event.source, event.id] = stream
         if topic != event.type:
             return "type"
         if version != expected:
@@ -69,6 +83,12 @@ class Filing:
             return "identity"
         return None
 
+    def _own(self, filed: Filed, event: Told) -> str:
+        """The one stream of an event: that of what it voids, if it does, which was recorded before."""
+        if event.type == _VOID:
+            return self._apart.get(_voided(filed[4]), PARTICIPANT_PREFIX + event.subject)
+        return next(iter(streams_of(event)), "")
+
     def finds(self, kept: Iterable[tuple[str, str, int]]) -> bool:
         """Whether these are the identities of all events, each with its position, and no other."""
         total, count = 0, 0
@@ -76,6 +96,13 @@ class Filing:
             total += hash((source, id, position))
             count += 1
         return (total, count) == (self._identities, self._count)
+
+
+def _voided(line: bytes) -> tuple[str, str]:
+    """The identity that a void names."""
+    data = json.loads(line).get("data")
+    named = data if isinstance(data, dict) else {}
+    return str(named.get("source")), str(named.get("id"))
 
 
 def lost(
