@@ -190,6 +190,30 @@ def a_column(ledger, dice, base):
     return {at}
 
 
+def below(ledger, dice, base):
+    """A copy of an event where only its stream shows it."""
+    like, at = dice.randint(1, base.size), dice.choice([0, -1, -(2**62)])
+    event = json.loads(line_at(ledger, like))
+    event["id"] += "-more"
+    ledger.execute(
+        "INSERT INTO stored_events SELECT ?, originator_id, originator_version + 1000, topic, ? "
+        "FROM stored_events WHERE rowid = ?",
+        (at, json.dumps(event, ensure_ascii=False).encode(), like),
+    )
+    return {at, -at}
+
+
+def a_view(ledger, dice, base):
+    """The table renamed, and in its place a view that leaves out one event."""
+    at = dice.randint(1, base.size)
+    ledger.execute("ALTER TABLE stored_events RENAME TO kept")
+    ledger.execute(
+        "CREATE VIEW stored_events AS SELECT rowid AS rowid, originator_id, originator_version, topic, state "
+        f"FROM kept WHERE rowid <> {at}"
+    )
+    return {at}
+
+
 PAGE = 4_096
 
 
@@ -233,6 +257,8 @@ EDITS: dict[str, Edit | None] = {
     "a roll-back": a_roll_back,
     "a fork": a_fork,
     "a column": a_column,
+    "below the first": below,
+    "a view": a_view,
     BYTES: None,  # not by way of SQLite
 }
 
