@@ -279,3 +279,41 @@ def test_what_is_filed_as_another_is_not_packed(place: Path):  # noqa: F811
 
     assert (said.status, (place / "pack.zip").exists()) == (1, False)
     assert "position 3 is filed under a wrong type" in said.err
+
+
+def test_an_identity_that_stands_nowhere_is_a_sentence_and_no_fault_of_the_program(place: Path):  # noqa: F811
+    with without_triggers(place / "ledger.db") as file:
+        file.execute("UPDATE identities SET position = 'x' WHERE position = 3")
+    url = f"sqlite:///{place}/ledger.db"
+    said = run("import", place / "history.jsonl", "--ledger", url)
+
+    assert said.status == 1
+    assert "an identity stands at a position that is no number" in said.err
+    assert "internal fault" not in said.err
+
+
+def test_what_a_damaged_file_shows_is_said_in_indonesian(place: Path):  # noqa: F811
+    with without_triggers(place / "ledger.db") as file:
+        file.execute("ALTER TABLE identities RENAME TO others")
+        file.execute("CREATE VIEW identities AS SELECT * FROM others")
+    said = run(
+        "verify", f"sqlite:///{place}/ledger.db", "--checkpoint", place / "note", *keys(place), "--lang", "id"
+    )
+
+    assert said.status == 4
+    assert "identities bukan lagi tabel sebagaimana dibuat semula" in said.text
+
+
+@pytest.mark.parametrize("value", ["NULL", "7", "1.5", "CAST(state AS TEXT)"])
+def test_a_line_that_is_no_bytes_is_told_with_its_place_by_both(place: Path, value: str):  # noqa: F811
+    """A damaged byte is enough to make a row hold nothing."""
+    with without_triggers(place / "ledger.db") as file:
+        file.execute("PRAGMA writable_schema = on")
+        file.execute("UPDATE sqlite_master SET sql = replace(sql, 'state BLOB NOT NULL', 'state BLOB')")
+    with closing(sqlite3.connect(place / "ledger.db", isolation_level=None)) as file:
+        file.execute(f"UPDATE stored_events SET state = {value} WHERE rowid = 4")
+    first, other = verified(place, f"sqlite:///{place}/ledger.db"), second(place, place / "ledger.db")
+
+    assert (first.status, other.returncode) == (4, 4)
+    assert "UNREADABLE" in first.text
+    assert "place 4: not sealed" in other.stdout

@@ -417,6 +417,9 @@ def lines_of(path: Path) -> Iterator[Line]:
             homes: dict[tuple[Any, Any], str] = {}
             for place, topic, stream, number, line in rows_of(ledger, path.stat().st_size):
                 streams[stream] += 1
+                if type(line) is not bytes:  # SQLite's columns take any value
+                    yield place, b"", ""
+                    continue
                 try:
                     event = Event(line)
                 except (Untrue, ValueError, RecursionError):

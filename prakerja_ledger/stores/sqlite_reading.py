@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Final
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.ledger.journal import Filed, StoredLine
 from prakerja_ledger.stores.sqlite_file import EVENTS_TABLE, IDENTITIES_TABLE
 
@@ -44,7 +45,11 @@ class SQLiteReading:
         row = self._cursor.execute(
             "SELECT position FROM identities WHERE source = ? AND id = ?", (source, id)
         ).fetchone()
-        return None if row is None else int(row[0])
+        if row is None:
+            return None
+        if type(row[0]) is not int:  # SQLite's columns take any value
+            raise sqlite3.DatabaseError("an identity stands at a position that is no number")
+        return row[0]
 
     def stream(self, name: str, known: int = 0) -> list[StoredLine]:
         """The lines of a stream after the first `known` ones, in the order of recording."""
@@ -165,7 +170,7 @@ class SQLiteReading:
         """What is wrong with the file. Whoever reads by an index finds what that says, not the table."""
         try:
             if foreign := self._foreign():
-                return f"{foreign} is not the table that it was made as"
+                return Phrase("{table} is not the table that it was made as", table=foreign)
             ((found,), *_) = self._cursor.connection.execute("PRAGMA integrity_check(1)").fetchall()
         except sqlite3.DatabaseError as error:
             return f"{error}"

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute as pc
 
+from prakerja_ledger.domain.phrases import Phrase
 from prakerja_ledger.domain.schemes import Programme
 from prakerja_ledger.interfaces.columnar.files import Part, explained
 from prakerja_ledger.interfaces.columnar.reading import ColumnarHistory
@@ -25,14 +26,14 @@ def dishonesty(path: str, programme: Programme, *, is_clean: bool) -> str:
     """
     with ColumnarHistory(path, programme) as history, explained(path):
         if history.is_judged and not is_clean:
-            return "its note says that every row is recorded"
+            return Phrase("its note says that every row is recorded")
         for part in history.parts:
             if found := _part(part):
-                return f"{part.path.name}: {found}"
+                return Phrase("{file}: {problem}", file=part.path.name, problem=found)
         said = history.sharing
         # where every row is recorded, no two subjects have one identity
         if not (is_clean or said is None or subjects_sharing(history.parts, _Every()) <= said):
-            return "its note leaves out participants who share an identity"
+            return Phrase("its note leaves out participants who share an identity")
     return ""
 
 
@@ -53,7 +54,11 @@ def _part(part: Part) -> str:
             if "." in column.path_in_schema or not column.is_stats_set:
                 continue
             if _excludes(part, number, column):
-                return f"the statistics of {column.path_in_schema} in row group {number} are not those of its rows"
+                return Phrase(
+                    "the statistics of {column} in row group {number} are not those of its rows",
+                    column=column.path_in_schema,
+                    number=number,
+                )
     return ""
 
 
