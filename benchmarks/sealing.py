@@ -19,8 +19,8 @@ from prakerja_ledger.evidence.leaves import BATCH, GrowingLog, LeavesFile, write
 from prakerja_ledger.evidence.merkle import check_inclusion, inclusion_proof
 from prakerja_ledger.interfaces.cli.commands.sealing import leaves_file
 
-SHARE = 0.05
-"""Of the benchmark's participants: half a million events, so that a round takes seconds."""
+SHARES = (0.05, 0.2)
+"""Of the benchmark's participants: half a million events, of which the start of processes is a good part, and two million."""
 LEAVES = 10_000_000
 PROOFS = 200
 NAME = "ledger.example"
@@ -71,7 +71,10 @@ class Sealing:
 
     def measure(self, bench: Bench) -> dict[str, Any]:
         """Measure; JSON."""
-        facts = bench.facts(SHARE)
+        return {"sizes": [self._size(bench, share) for share in SHARES], "proofs": proofs(bench.folder)}
+
+    def _size(self, bench: Bench, share: float) -> dict[str, Any]:
+        facts = bench.facts(share)
         lines = facts.lines.read_bytes().splitlines()
         at_hand = [event_bytes(line, position) for position, line in enumerate(lines, 1)]
         found: dict[str, list[float]] = {name: [] for name in ("import", "seal", "verify", "at hand")}
@@ -92,29 +95,31 @@ class Sealing:
                 found[name].append(run([LEDGER, *map(str, words)], output).seconds)
             gc.collect()
             found["at hand"].append(seconds(lambda: hashed(at_hand)))
-        return {"events": len(lines), "seconds": found, "proofs": proofs(bench.folder)}
+        return {"events": len(lines), "seconds": found}
 
     def page(self, found: dict[str, Any]) -> str:
         """A section of the page."""
-        events, median = found["events"], {n: statistics.median(s) for n, s in found["seconds"].items()}
         named = {
             "import": "`import` into SQLite",
             "seal": "`seal` after it (all cores)",
             "verify": "`verify` of the ledger (one core, and the check of the file by another)",
             "at hand": "leaves and tree over canonical bytes at hand (one core)",
         }
-        rows = "".join(
-            f"| {named[name]} | {median[name]:.2f} ({min(times):.2f}–{max(times):.2f}) "
-            f"| {events / median[name]:,.0f} | {median[name] / median['import']:.1%} |\n"
-            for name, times in found["seconds"].items()
-        )
+        rows = ""
+        for size in found["sizes"]:
+            events, median = size["events"], {n: statistics.median(s) for n, s in size["seconds"].items()}
+            rows += "".join(
+                f"| {events:,} | {named[name]} | {median[name]:.2f} ({min(times):.2f}–{max(times):.2f}) "
+                f"| {events / median[name]:,.0f} | {median[name] / median['import']:.1%} |\n"
+                for name, times in size["seconds"].items()
+            )
         proved = [one * 1_000 for one in found["proofs"]]
         return f"""## Seals
 
-{events:,} simulated events; each command a process of its own, start included. `record` and `execute` do nothing for a seal.
+Simulated events; each command a process of its own, start included. `record` and `execute` do nothing for a seal.
 
-| what | seconds | events/s | of the import |
-| --- | --- | --- | --- |
+| events | what | seconds | events/s | of the import |
+| --- | --- | --- | --- | --- |
 {rows}
 An inclusion proof out of the file of leaves of {LEAVES:,} events, made and checked: {statistics.median(proved):.1f} ms (slowest of \
 {len(proved)}: {max(proved):.1f} ms).
