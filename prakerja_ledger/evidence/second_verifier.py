@@ -303,30 +303,28 @@ class Checkpoint:
             raise Untrue("the checkpoint is no signed note")
         self.text: str = body + "\n"
         check_signed(body.split("\n")[0], self.text, below[:-1].split("\n"), keys)
-        self.origin, size, root, *lines = body.split("\n")
-        if not all((self.origin, *lines)):
+        origin, size, root, *lines = body.split("\n")
+        if not all((origin, *lines)):
             raise Untrue("the checkpoint has an empty line")
-        self.size, self.root = head_of(f"{size} {root}")
+        whole_head = head_of(f"{size} {root}")
         shards = list(takewhile(lambda line: line.startswith("shard "), lines))
         del lines[: len(shards)]
-        self.logs: list[tuple[int, bytes]] = [head_of(line.split(" ", 2)[2]) for line in shards]
-        if self.logs:
-            told = [line.split(" ")[1] for line in shards] == [str(n) for n in range(len(shards))]
-            whole_root = root_of([sha(b"\0" + line.encode()) for line in shards])
-            if (
-                not told
-                or len(shards) < 2
-                or (sum(s for s, _ in self.logs), whole_root)
-                != (
-                    self.size,
-                    self.root,
-                )
-            ):
+        logs = [head_of(line.split(" ", 2)[2]) for line in shards]
+        if logs:
+            numbers = [line.split(" ")[1] for line in shards]
+            of_shards = root_of([sha(b"\0" + line.encode()) for line in shards])
+            told = numbers == [str(n) for n in range(len(shards))] and len(shards) > 1
+            if not told or (sum(size for size, _ in logs), of_shards) != whole_head:
                 raise Untrue("the checkpoint's root is not that of its shards")
-        self.logs = self.logs or [(self.size, self.root)]
-        self.asides, self.asides_root = 0, sha(b"")
+        aside = (0, sha(b""))
         if lines and lines[0].startswith("asides "):
-            self.asides, self.asides_root = head_of(lines.pop(0).removeprefix("asides "))
+            aside = head_of(lines.pop(0).removeprefix("asides "))
+        self.origin: str = origin
+        self.size: int = whole_head[0]
+        self.root: bytes = whole_head[1]
+        self.logs: list[tuple[int, bytes]] = logs or [whole_head]
+        self.asides: int = aside[0]
+        self.asides_root: bytes = aside[1]
         if any(line.startswith(("shard ", "asides ")) for line in lines):
             raise Untrue("the checkpoint's lines are in no order")
 
